@@ -43,7 +43,7 @@ class Terms:
     gradient: Callable[[Array, Array], Array]
     kink_distance: Callable[[Array, Array], Array] | None = None
     kink_reach: Callable[[Array, Array], Array] | None = None
-    options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
     def at_kink(self, f: Array, y: Array, half_width: Array) -> Array:
         """Return a mask of the terms that may be at a kink if f is off by its half width."""
@@ -376,17 +376,18 @@ _HINGE = Loss(
     on={"values": _HINGE_TERMS},
     of_preactivation={},
 )
+_KL_DIVERGENCE_ON_LOGITS = _kl_divergence(_CROSS_ENTROPY_ON_LOGITS)
 _KL_DIVERGENCE = Loss(
     name="kl_divergence",
     default_factor=1.0,
     reduces_outputs=True,
     class_targets=False,
     on={
-        "logits": _kl_divergence(_CROSS_ENTROPY_ON_LOGITS),
+        "logits": _KL_DIVERGENCE_ON_LOGITS,
         "probabilities": _kl_divergence(_CROSS_ENTROPY.on["probabilities"]),
         "log_probabilities": _kl_divergence(_CROSS_ENTROPY_ON_LOG_PROBABILITIES),
     },
-    of_preactivation={"softmax": _kl_divergence(_CROSS_ENTROPY_ON_LOGITS)},
+    of_preactivation={"softmax": _KL_DIVERGENCE_ON_LOGITS},
 )
 _NLL = Loss(
     name="nll",

@@ -40,6 +40,15 @@ TORCH_LOSSES: dict[tuple[str, str], Callable[..., torch.Tensor]] = {
     ("binary_cross_entropy", "logits"): lambda f, y: _F.binary_cross_entropy_with_logits(
         f, y, reduction="none"
     ),
+    ("mae", "values"): lambda f, y: abs(f - y),
+    ("huber", "values"): lambda f, y: _F.huber_loss(f, y, reduction="none"),
+    ("hinge", "values"): lambda f, y: (
+        _F.multi_margin_loss(f, y.argmax(1), reduction="none")[:, None] * f.shape[1]
+    ),
+    ("kl_divergence", "logits"): lambda f, y: _F.kl_div(torch.log_softmax(f, 1), y, reduction="none"),
+    ("kl_divergence", "probabilities"): lambda f, y: _F.kl_div(torch.log(f), y, reduction="none"),
+    ("kl_divergence", "log_probabilities"): lambda f, y: _F.kl_div(f, y, reduction="none"),
+    ("nll", "log_probabilities"): lambda f, y: -y * f,
     ("binary_cross_entropy", "probabilities"): lambda f, y: _F.binary_cross_entropy(f, y, reduction="none"),
 }
 

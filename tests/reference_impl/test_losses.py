@@ -25,6 +25,20 @@ def log_sigmoid(f):
     return -mpmath.log1p(mpmath.exp(-f))
 
 
+def huber(f, y, k):
+    distance = abs(f[k] - y[k])
+    return distance**2 / 2 if distance <= 1 else distance - mpmath.mpf(1) / 2
+
+
+def hinge(f, y, k):
+    right = sum(p * q for p, q in zip(f, y, strict=True))
+    return (1 - y[k]) * max(mpmath.mpf(0), 1 + f[k] - right)
+
+
+def entropy(y):
+    return y * mpmath.log(y) if y else mpmath.mpf(0)
+
+
 @dataclass(frozen=True)
 class LossRow:
     """One loss on one kind of output. `exact`: (f, y, k) -> the term of output k in 50 digits."""
@@ -104,6 +118,40 @@ ROWS = [
         6 * ULP,
     ),
 ]
+ROWS += [
+    LossRow("mae", "values", lambda f, y, k: abs(f[k] - y[k]), LOGITS, SOFT, 4 * ULP),
+    LossRow("huber", "values", huber, LOGITS, SOFT, 4 * ULP),
+    # 1 + f_k - f_right cancels
+    LossRow("hinge", "values", hinge, LOGITS[:4], ONE_HOT[:4], 1e-12),
+    *(
+        LossRow(
+            "kl_divergence",
+            on,
+            lambda f, y, k: entropy(y[k]) - y[k] * log_softmax(f, k),
+            LOGITS[:2],
+            SOFT[:2],
+            1e-13,  # log y - log p cancels
+        )
+        for on in ("logits", "softmax")
+    ),
+    LossRow(
+        "kl_divergence",
+        "probabilities",
+        lambda f, y, k: entropy(y[k]) - (y[k] * mpmath.log(f[k]) if y[k] else 0),
+        PROBABILITIES[:2],
+        SOFT[:2],
+        1e-13,
+    ),
+    LossRow(
+        "kl_divergence",
+        "log_probabilities",
+        lambda f, y, k: entropy(y[k]) - y[k] * f[k],
+        LOGITS,
+        SOFT,
+        1e-13,
+    ),
+    LossRow("nll", "log_probabilities", lambda f, y, k: -y[k] * f[k], LOGITS, SOFT, ULP),
+]
 each_row = pytest.mark.parametrize("row", ROWS, ids=str)
 
 
@@ -147,6 +195,11 @@ def test_the_names_in_the_table_are_those_of_its_rows():
         ("mse", 0.5, True, False),
         ("cross_entropy", 1.0, False, True),
         ("binary_cross_entropy", 1.0, True, False),
+        ("mae", 1.0, True, False),
+        ("huber", 1.0, True, False),
+        ("hinge", 1.0, True, True),
+        ("kl_divergence", 1.0, True, False),
+        ("nll", 1.0, False, True),
     ],
 )
 def test_each_loss_has_its_defaults(name, factor, reduces_outputs, class_targets):
@@ -277,7 +330,9 @@ class TestExtremeOutputs:
         assert terms.gradient(f, y) == -np.inf
 
     @pytest.mark.parametrize(
-        "row", [row for row in ROWS if row.taken_on != "probabilities" and row.name != "mse"], ids=str
+        "row",
+        [row for row in ROWS if "cross_entropy" in row.name and row.taken_on != "probabilities"],
+        ids=str,
     )
     @pytest.mark.parametrize("size", [1e154, 1e307, 1e308])
     def test_the_largest_logits_cost_what_they_say_and_give_no_warning(self, row, size):

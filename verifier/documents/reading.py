@@ -26,7 +26,7 @@ from verifier.problem.errors import (
     suggest_name,
 )
 from verifier.problem.graph import NODE, names_upstream
-from verifier.problem.loss import read_loss, weigh_classes
+from verifier.problem.loss import LABEL_FIELDS, read_loss, weigh_classes
 from verifier.problem.submission import (
     Convention,
     GraphSubmission,
@@ -283,19 +283,23 @@ def _with_labels(
 ) -> tuple[tuple[Risk, dict[str, Any]], Array]:
     """Return the loss and the targets with class weights, smoothed labels and ignored examples."""
     risk, fields = loss
+    if not any(field in fields for field in LABEL_FIELDS):
+        return loss, rows
+    written = read_array(document, ("targets",), ErrorCollector())
+    assert written is not None
     weights = fields.get("class_weights")
     if weights is not None and len(weights) != rows.shape[1]:
         rule = f"{rows.shape[1]} numbers, one for each output"
         errors.add("/loss/class_weights", rule, f"{len(weights)}")
         return loss, rows
-    of_classes = np.ndim(document) == 1
+    of_classes = written.ndim == 1
     counted = np.ones(len(rows), dtype=bool)
     if "ignore_index" in fields:
         if not of_classes:
             rule = "class indices, a list of numbers, beside ignore_index"
             errors.add("/targets", rule, "rows", "leave ignore_index out, or write class indices")
             return loss, rows
-        counted = np.asarray(document) != fields["ignore_index"]
+        counted = written != fields["ignore_index"]
     risk, rows = weigh_classes(risk, fields, rows, counted, of_classes)
     return (risk, fields), rows
 

@@ -280,19 +280,19 @@ LOSS_GRADIENTS: Mapping[str, Callable[..., Interval]] = MappingProxyType(
         "cross_entropy_on_sigmoid_logits": _enclose_sigmoid_cross_entropy,
         "binary_cross_entropy_on_logits": _enclose_binary_cross_entropy_on_logits,
         "binary_cross_entropy_on_probabilities": _enclose_binary_cross_entropy_on_probabilities,
+        "absolute_error": _enclose_sign,
         "huber": _enclose_huber,
+        "multiclass_hinge": _enclose_hinge,
         "cross_entropy_on_log_probabilities": lambda f, y: exact(-y),
         "kl_divergence_on_logits": cross_entropy_delta,
         "kl_divergence_on_probabilities": lambda p, y: quotient(-y, p),
         "kl_divergence_on_log_probabilities": lambda f, y: exact(-y),
     }
 )
-"""By the name of the loss's terms: (f, y) -> an enclosure of the gradient over that of the outputs f."""
+"""By the name of the loss's terms: (f, y) -> an enclosure of the gradient over that of the outputs f.
 
-KINKED_LOSS_GRADIENTS: Mapping[str, Callable[[Interval, Array, Array | None], Interval]] = MappingProxyType(
-    {"absolute_error": _enclose_sign, "multiclass_hinge": _enclose_hinge}
-)
-"""The same for terms with kinks: (f, y, mask of the terms where every slope counts) -> an enclosure."""
+Those of terms with kinks also take `kinks`, a mask of the terms where every slope counts, or None.
+"""
 
 
 class IntervalArithmetic(IntervalNumbers):
@@ -316,9 +316,8 @@ class IntervalArithmetic(IntervalNumbers):
         return Interval(values.sum(axis=-1), inflated(variation + rounding_error, outputs + 2))
 
     def loss_gradient(self, terms: Terms, f: Interval, y: Array, kinks: Array | None = None) -> Interval:
-        if terms.kink_distance is not None:
-            return KINKED_LOSS_GRADIENTS[terms.name](f, y, kinks)
-        return LOSS_GRADIENTS[terms.name](f, y, **terms.options)
+        kinked = {} if terms.kink_distance is None else {"kinks": kinks}
+        return LOSS_GRADIENTS[terms.name](f, y, **terms.options, **kinked)
 
     def scaled_loss_slopes(
         self, terms: Terms, f: Interval, y: Array, factor: float, kinks: Array | None = None

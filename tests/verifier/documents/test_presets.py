@@ -23,6 +23,12 @@ def scores_then_softmax(f, y, weights):  # CS231n, assignment 1: −log of the c
     return -torch.stack([f[n, correct[n]] - torch.log(torch.exp(f[n]).sum()) for n in range(N)]).sum() / N
 
 
+def svm(f, y, weights):  # CS231n, assignment 1: Σ max(0, s_j − s_y + 1) over j ≠ y
+    correct = y.argmax(dim=1)
+    margins = [torch.clamp(f[n] - f[n, correct[n]] + 1.0, min=0) * (1 - y[n]) for n in range(N)]
+    return torch.stack(margins).sum() / N
+
+
 def nielsen_quadratic(f, y, weights):  # chapter 1: C = ½ ‖a − y‖² for each, mini-batch gradients summed
     return sum(0.5 * torch.linalg.norm(f[n] - y[n]) ** 2 for n in range(N))
 
@@ -64,6 +70,33 @@ ROWS: list[tuple[str, Any, str, str, dict[str, Any]]] = [
     ("cs231n.softmax", scores_then_softmax, "identity", "classes", {}),
     ("nielsen.quadratic", nielsen_quadratic, "sigmoid", "bits", {}),
     ("nielsen.cross_entropy", nielsen_cross_entropy, "sigmoid", "bits", {}),
+    ("torch.l1", lambda f, y, w: torch.nn.L1Loss()(f, y), "identity", "numbers", {}),
+    ("torch.huber", lambda f, y, w: torch.nn.HuberLoss()(f, y), "identity", "numbers", {}),
+    (
+        "torch.multi_margin",
+        lambda f, y, w: torch.nn.MultiMarginLoss()(f, y.argmax(dim=1)),
+        "identity",
+        "classes",
+        {},
+    ),
+    ("torch.kl_div", lambda f, y, w: (torch.xlogy(y, y) - y * f).mean(), "log_softmax", "bits", {}),
+    (
+        "torch.nll",
+        lambda f, y, w: torch.nn.NLLLoss()(f, y.argmax(dim=1)),
+        "log_softmax",
+        "classes",
+        {},
+    ),
+    ("cs231n.svm", svm, "identity", "classes", {}),
+    ("keras.mae", lambda f, y, w: abs(y - f).mean(), "identity", "numbers", {}),
+    ("keras.huber", lambda f, y, w: torch.nn.HuberLoss()(f, y), "identity", "numbers", {}),
+    (
+        "keras.kl_divergence",
+        lambda f, y, w: (torch.xlogy(y, y) - torch.xlogy(y, f)).sum() / N,
+        "softmax",
+        "bits",
+        {},
+    ),
     ("keras.mse", keras_mse, "identity", "numbers", {}),
     ("sklearn.mlp_classifier", sklearn_classifier, "softmax", "classes", ALPHA),
     ("sklearn.mlp_regressor", sklearn_regressor, "identity", "numbers", ALPHA),

@@ -119,13 +119,26 @@ def _linear(sizes: Callable[[Array, Array], Array]) -> LossProperties:
     )
 
 
+def _huber(delta: float) -> LossProperties:
+    def gradient_variance(f: Array, y: Array, variance: Array) -> Array:
+        # an error may carry a distance beyond delta back to where the slope grows
+        beyond = np.abs(f - y) > delta + np.minimum(6.0 * np.sqrt(variance), 0.01 * delta)
+        return np.where(beyond, 0.0, variance)
+
+    return LossProperties(
+        gradient_variance=gradient_variance,
+        value_roundoff=lambda f, y, terms: 4.0 * terms + np.abs(f - y),
+        gradient_roundoff=lambda f, y: 2.0 * np.minimum(np.abs(f - y), delta),
+    )
+
+
 def _hinge_sizes(f: Array, y: Array) -> Array:
     return np.asarray((1.0 - y) * (1.0 + np.abs(f) + np.abs(y * f).sum(axis=-1, keepdims=True)))
 
 
 _CROSS_ENTROPY, _BINARY = LOSSES["cross_entropy"], LOSSES["binary_cross_entropy"]
 
-LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
+LOSS_PROPERTIES: Mapping[str, LossProperties | Callable[..., LossProperties]] = MappingProxyType(
     {
         "squared_error": LossProperties(
             gradient_variance=lambda f, y, variance: 4.0 * variance,
@@ -162,11 +175,7 @@ LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
             gradient_roundoff=_gradient_roundoff_on_probabilities,
         ),
         "absolute_error": _linear(lambda f, y: np.abs(f) + np.abs(y)),
-        "huber": LossProperties(
-            gradient_variance=lambda f, y, variance: variance,
-            value_roundoff=lambda f, y, terms: 4.0 * terms + np.abs(f - y),
-            gradient_roundoff=lambda f, y: 2.0 * np.abs(f - y),
-        ),
+        "huber": _huber,
         "multiclass_hinge": _linear(_hinge_sizes),
         "cross_entropy_on_log_probabilities": _linear(lambda f, y: np.abs(y * f)),
         "kl_divergence_on_logits": LossProperties(
@@ -186,9 +195,10 @@ LOSS_PROPERTIES: Mapping[str, LossProperties] = MappingProxyType(
         ),
     }
 )
-"""By the name of the loss's terms."""
+"""By the name of the loss's terms; of a loss with options, a function of these."""
 
 
 def loss_properties(terms: Terms) -> LossProperties:
     """Return the numerical properties of a loss's terms."""
-    return LOSS_PROPERTIES[terms.name]
+    row = LOSS_PROPERTIES[terms.name]
+    return row if isinstance(row, LossProperties) else row(**terms.options)
