@@ -9,7 +9,7 @@ from verifier.examples.graphs import BUGGY_EXAMPLES
 from verifier.examples.layers import example_document
 
 Precision = Literal["float64", "float32", "float16", "bfloat16"]
-Numbers = list[float | str] | list[list[float | str]]
+Numbers = float | list[float | str] | list[list[float | str]]
 
 
 class LayerDocument(BaseModel):
@@ -21,12 +21,26 @@ class LayerDocument(BaseModel):
     outputs: int = Field(alias="out", ge=1)
     activation: str | dict[str, Any] = "identity"
     bias: bool = True
+    kind: Literal["dense"] = "dense"
+
+
+class OtherLayerDocument(BaseModel):
+    """Batch normalisation of each unit over the examples, or a dropout mask, which is in `masks`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["batch_norm", "dropout"]
+    inputs: int | None = Field(None, alias="in", ge=1)
+    outputs: int | None = Field(None, alias="out", ge=1)
+    epsilon: float | None = Field(None, ge=0, description="of batch_norm, 1e-5 unless given")
+    activation: str | dict[str, Any] | None = Field(None, description="behind batch_norm")
+    rate: float | None = Field(None, ge=0, lt=1, description="of dropout")
 
 
 class NetworkDocument(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    layers: list[LayerDocument] = Field(min_length=1)
+    layers: list[LayerDocument | OtherLayerDocument] = Field(min_length=1)
     weights: Literal["in_out", "out_in"] = "in_out"
     examples: Literal["rows", "columns"] = "rows"
 

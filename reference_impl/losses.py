@@ -140,6 +140,31 @@ class Penalty:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassWeighting:
+    """Weights of classes, and smoothed labels, that have been multiplied into a risk and its targets.
+
+    Parameters
+    ----------
+    weights : tuple of float
+        One for each class.
+    smoothing : float
+        The share of the targets that all classes have equally.
+    factor, batch
+        Those of the risk before.
+
+    Examples
+    --------
+    >>> ClassWeighting((1.0, 2.0), smoothing=0.1, factor=1.0, batch="mean").weights
+    (1.0, 2.0)
+    """
+
+    weights: tuple[float, ...]
+    smoothing: float
+    factor: float
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
 class Risk:
     """The scalar function of the network's outputs and weights that is differentiated.
 
@@ -153,8 +178,8 @@ class Risk:
     on : str
         A key of ``loss.on``.
     penalties : tuple of Penalty
-    weighted_classes : bool
-        True if the targets are rows of class weights, which need not sum to 1.
+    weighting : ClassWeighting or None
+        If the targets are rows of class weights, which need not sum to 1: how they were made.
 
     Examples
     --------
@@ -168,7 +193,7 @@ class Risk:
     outputs: str = "sum"
     on: str = "values"
     penalties: tuple[Penalty, ...] = ()
-    weighted_classes: bool = False
+    weighting: ClassWeighting | None = None
 
     def output_scale(self, outputs: int) -> float:
         """Return the factor of one output's term within its example's loss."""

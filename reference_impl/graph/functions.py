@@ -337,7 +337,7 @@ class Mish(Elementwise):
 
     def _tanh_of_softplus(self, operand: Array) -> Array:
         softplus = where_positive(operand, operand, 0.0) + np.log1p(np.exp(-magnitude(operand)))
-        return np.tanh(softplus)
+        return np.asarray(np.tanh(softplus))
 
 
 class GeluTanh(Elementwise):
@@ -355,7 +355,7 @@ class GeluTanh(Elementwise):
         return 0.5 * (1.0 + t) + 0.5 * operand * (1.0 - t * t) * inner_slope
 
     def _inner(self, operand: Array) -> Array:
-        return math.sqrt(2.0 / math.pi) * (operand + 0.044715 * operand**3)
+        return np.asarray(math.sqrt(2.0 / math.pi) * (operand + 0.044715 * operand**3))
 
 
 class Silu(Elementwise):

@@ -24,7 +24,14 @@ def rows(heading: str) -> list[list[str]]:
 
 
 COURSES = rows("Courses and libraries")
-OUTPUTS = {"probabilities": {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}}
+OUTPUTS = {
+    "probabilities": {
+        "cross_entropy": "softmax",
+        "binary_cross_entropy": "sigmoid",
+        "kl_divergence": "softmax",
+    },
+    "log_probabilities": {"kl_divergence": "log_softmax"},
+}
 
 
 def test_the_presets_of_the_page_are_those_of_the_table() -> None:
@@ -61,6 +68,7 @@ def test_a_right_gradient_in_a_courses_layout_under_its_loss_is_correct(row: lis
         layers(3, 4, 2, hidden="tanh", output=output),
         declared,
         examples=5,
+        classes=fields["name"] == "hinge" or (isinstance(declared, dict) and "class_weights" in declared),
         weights=weights,
         axis=examples,
     )

@@ -72,10 +72,18 @@ def _risk(document: Mapping[str, Any], leaves: Mapping[str, torch.Tensor]) -> to
             z = z * tensor(document["masks"][f"layers.{index}"])
     f = z.T if columns else z
     y = tensor(document["targets"])
+    classes = y if y.ndim == 1 else None
     if y.ndim == 1:
         y = torch.nn.functional.one_hot(y.long(), f.shape[1]).double()
     elif columns:
         y = y.T
+    if classes is not None and "class_weights" in loss:
+        return torch.nn.functional.cross_entropy(
+            f,
+            classes.long(),
+            weight=tensor(loss["class_weights"]),
+            label_smoothing=loss.get("label_smoothing", 0.0),
+        )
     terms = _terms(loss, f, y)
     rows = terms.mean(dim=1) if loss.get("outputs", "sum") == "mean" else terms.sum(dim=1)
     total = rows.mean() if loss.get("batch", "mean") == "mean" else rows.sum()
@@ -93,6 +101,8 @@ def _risk(document: Mapping[str, Any], leaves: Mapping[str, torch.Tensor]) -> to
 def _terms(loss: Mapping[str, Any], f: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     if loss["name"] == "mse":
         return (f - y) ** 2
+    if loss["name"] == "mae":
+        return abs(f - y)
     logits = loss.get("on", "logits") == "logits"
     if loss["name"] == "cross_entropy":
         return -y * (torch.log_softmax(f, dim=1) if logits else torch.log(f))

@@ -14,6 +14,7 @@ from reference_impl.problem import Problem
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import gradients_of, values_of
 from verifier.problem.graph import GraphProblem, Node, node_name
+from verifier.problem.loss import apply_weighting
 
 _ATTEMPTS = 40
 _ATTEMPTS_OF_GRAPH = 12  # with each way of drawing
@@ -75,9 +76,11 @@ def _draw(problem: Problem, rng: np.random.Generator) -> Problem:
         index: np.where(rng.random((examples, mask.shape[1])) < 0.75, _scale_of(mask), 0.0)
         for index, mask in problem.batch.masks.items()
     }
-    return replace(
-        problem, parameters=parameters, batch=Batch(inputs, _targets(problem, rng, examples), masks)
-    )
+    risk, targets = problem.risk, _targets(problem, rng, examples)
+    if risk.weighting is not None:
+        counted = np.ones(examples, dtype=bool)
+        risk, targets = apply_weighting(risk, risk.weighting, targets, counted, of_classes=True)
+    return replace(problem, parameters=parameters, batch=Batch(inputs, targets, masks), risk=risk)
 
 
 def _scale_of(mask: Array) -> float:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from verifier.documents.files import parse_bytes, resolve_format
-from verifier.documents.graph import read_graph
 from verifier.documents.json import DEFAULT_BOUNDS, Bounds, parse
+from verifier.documents.layer_kinds import has_layer_kinds
 from verifier.documents.matlab import read_matrices
 from verifier.documents.names import NAMES
 from verifier.documents.npz import read_members_and_text
-from verifier.documents.reading import AnySubmission, is_graph, read_submission
+from verifier.documents.reading import AnySubmission, is_graph, read_any_submission, read_submission
 from verifier.documents.safetensors import BFLOAT16, TEXT, read_tensors_and_text
 from verifier.problem.errors import ErrorCollector, describe, malformed
 
@@ -49,7 +49,8 @@ def read_uploaded_gradients(problem: Mapping[str, Any], uploaded: Any) -> AnySub
     """
     document = submission_document(problem, uploaded)
     # an assignment of layers asks for the gradients of parameters alone
-    submission = read_graph(document) if is_graph(document) else read_submission(document)
+    as_graph = is_graph(document) or has_layer_kinds(document)
+    submission = read_any_submission(document) if as_graph else read_submission(document)
     if problem.get("precision") is None and submission.precision.name not in _DEFAULT_PRECISIONS:
         rule = f"gradients in {' or '.join(_DEFAULT_PRECISIONS)}"
         remedy = "compute in one of them; narrower ones only where the assignment's problem names them"

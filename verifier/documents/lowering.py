@@ -15,11 +15,12 @@ from verifier.problem.submission import Submission
 Nodes = list[dict[str, Any]]
 
 
-def graph_document(submission: Submission) -> dict[str, Any]:
+def graph_document(submission: Submission, *, fused: bool = True) -> dict[str, Any]:
     """Return the graph's document.
 
     Weights are (in, out) and examples are rows; there is a node for every a and z, and the risk is the last
     node.
+    fused: False to keep the loss apart from the last activation.
     """
     problem = submission.problem
     inputs = {"inputs": problem.batch.inputs, "targets": problem.batch.targets}
@@ -27,7 +28,7 @@ def graph_document(submission: Submission) -> dict[str, Any]:
     if problem.risk.loss.name == "hinge":
         inputs["classes"] = problem.batch.targets.argmax(axis=-1)
     nodes = [*_layers(problem)]
-    nodes += _risk(problem, nodes[-1]["name"])
+    nodes += _risk(problem, nodes[-1]["name"], fused)
     document: dict[str, Any] = {} if submission.name is None else {"name": submission.name}
     document |= {
         "network": {"inputs": list(inputs), "nodes": nodes, "output": nodes[-1]["name"]},
@@ -77,13 +78,13 @@ def _layers(problem: Problem) -> Iterator[dict[str, Any]]:
             operand = f"masked{index}"
 
 
-def _risk(problem: Problem, outputs: str) -> Nodes:
+def _risk(problem: Problem, outputs: str, fused: bool) -> Nodes:
     risk, last = problem.risk, len(problem.network.layers) - 1
     options: dict[str, Any] = {"factor": risk.factor, "batch": risk.batch}
     if risk.loss.reduces_outputs:
         options["outputs"] = risk.outputs
     on, loss = risk.on, risk.loss.name
-    fused = on == "probabilities" and outputs == f"z{last}"
+    fused = fused and on == "probabilities" and outputs == f"z{last}"
     nodes: Nodes = []
     loss_and_activation = (loss, problem.network.layers[last].activation.name)
     # as for layers, the loss and the activation form one function of the pre-activation

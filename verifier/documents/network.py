@@ -38,7 +38,7 @@ _ACTIVATION_ALIASES = {
     "logsoftmax": "log_softmax",
 }
 _MOST_UNITS = 2**31
-_LAYER_FIELDS = ("in", "out", "activation", "bias")
+_LAYER_FIELDS = ("in", "out", "activation", "bias", "kind")
 
 
 def read_network(document: Any, path: Path, errors: ErrorCollector) -> tuple[Network | None, Convention]:

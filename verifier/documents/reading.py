@@ -12,6 +12,7 @@ from reference_impl.network import Batch, Network, named
 from reference_impl.problem import Problem
 from verifier.documents.arrays import read_array, read_arrays
 from verifier.documents.graph import read_graph
+from verifier.documents.layer_kinds import has_layer_kinds, read_layer_kinds
 from verifier.documents.lowering import graph_document
 from verifier.documents.names import NAMES, with_known_names
 from verifier.documents.network import parameter_shapes, read_gradients, read_network, read_parameters
@@ -219,6 +220,10 @@ def read_submission(document: Any) -> Submission:
         remedy = "judge files of gradients against it: gradjury check FILES --assignment FILE"
         errors.add("", "a submission", "an assignment", remedy)
         errors.raise_if_any()
+    if has_layer_kinds(document):
+        remedy = "such layers are judged as a graph; this asks for fully connected ones"
+        errors.add("/network/layers", "fully connected layers", "layers of other kinds", remedy)
+        errors.raise_if_any()
     check_fields(document, FIELDS, (), errors)
     for field in _REQUIRED:
         if field not in document:
@@ -337,6 +342,8 @@ def read_any_submission(document: Any) -> AnySubmission:
     """
     if is_graph(document):
         return read_graph(document)
+    if has_layer_kinds(document):
+        return read_layer_kinds(document, read_submission)
     gradients = document.get("gradients") if isinstance(document, Mapping) else None
     if isinstance(gradients, Mapping) and any(map(_is_node, gradients)):
         return _read_with_nodes(document, gradients)

@@ -103,8 +103,8 @@ def linearise(problem: Problem) -> Linearised:
         return np.asarray(loss_formula(terms, COMPLEX, point, targets).sum(axis=-1, keepdims=True))
 
     loss = _row_slopes(losses, a if of_preactivation else z[-1])[:, :, 0]
-    at_kink = terms.at_kink(z[-1], targets, np.zeros(z[-1].shape)).any(axis=-1)
-    return Linearised(tuple(z), tuple(layers), loss, of_preactivation, at_kink)
+    loss_at_kink = np.asarray(terms.at_kink(z[-1], targets, np.zeros(z[-1].shape)).any(axis=-1))
+    return Linearised(tuple(z), tuple(layers), loss, of_preactivation, loss_at_kink)
 
 
 def responses(problem: Problem, linearised: Linearised, layer: int) -> Iterator[tuple[slice, Array, Array]]:

@@ -302,7 +302,8 @@ class IntervalArithmetic(IntervalNumbers):
     activation_vjp = staticmethod(vjp)
     log_softmax = staticmethod(log_softmax)
 
-    log_softmax_vjp = staticmethod(log_softmax_vjp)
+    def log_softmax_vjp(self, x: Interval, u: Interval) -> Interval:
+        return log_softmax_vjp(x, u)
 
     def losses(self, terms: Terms, f: Interval, y: Array) -> Interval:
         """Return an enclosure of the losses, by the mean value theorem with the steepest slopes."""

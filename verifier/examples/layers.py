@@ -157,6 +157,29 @@ LAYER_EXAMPLES: Mapping[str, Example] = MappingProxyType(
                 ),
             ),
             Example(
+                "weighted-classes",
+                "classes of different weight and smoothed labels, mish, cross entropy on logits",
+                lambda rng: random_problem(
+                    rng,
+                    "weighted-classes",
+                    layers(3, 4, 3, hidden="mish"),
+                    {"name": "cross_entropy", "class_weights": [1.0, 2.0, 0.5], "label_smoothing": 0.1},
+                    examples=6,
+                    classes=True,
+                ),
+            ),
+            Example(
+                "absolute-error",
+                "a regression: selu, mean absolute error",
+                lambda rng: random_problem(
+                    rng,
+                    "absolute-error",
+                    layers(3, 4, 2, hidden="selu"),
+                    {"name": "mae", "outputs": "mean"},
+                    examples=4,
+                ),
+            ),
+            Example(
                 "every-equation",
                 "equal widths, three activations, a penalty: the shape in which most bugs can be made",
                 lambda rng: random_problem(

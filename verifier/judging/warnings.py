@@ -109,7 +109,7 @@ def _why_not_finite(problem: Problem, trace: Trace) -> str:
 
 def target_warnings(problem: Problem) -> Iterator[ReportWarning]:
     """Yield a warning for targets of a cross entropy that are no probabilities of the classes."""
-    if problem.risk.loss.name != "cross_entropy" or problem.risk.weighted_classes:
+    if problem.risk.loss.name != "cross_entropy" or problem.risk.weighting is not None:
         return
     totals = problem.batch.targets.sum(axis=-1)
     others = np.flatnonzero(np.abs(totals - 1.0) > _SUM_OF_TARGETS)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.losses import LOSSES, Penalty, Risk, huber
+from reference_impl.losses import LOSSES, ClassWeighting, Penalty, Risk, huber
 from verifier.problem.errors import ErrorCollector, Path, check_fields, describe, read_choice, read_number
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -33,7 +33,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "torch.l1": {"name": "mae", "batch": "mean", "outputs": "mean"},
         "torch.huber": {"name": "huber", "batch": "mean", "outputs": "mean"},
         "torch.multi_margin": {"name": "hinge", "batch": "mean", "outputs": "mean"},
-        "torch.kl_div": {"name": "kl_divergence", "on": "log_probabilities", "outputs": "mean"},
+        "torch.kl_div": {
+            "name": "kl_divergence",
+            "on": "log_probabilities",
+            "batch": "mean",
+            "outputs": "mean",
+        },
         "torch.nll": {"name": "nll", "batch": "mean"},
         "cs231n.svm": {"name": "hinge", "batch": "mean", "outputs": "sum"},
         "keras.mae": {"name": "mae", "batch": "mean", "outputs": "mean"},
@@ -224,15 +229,26 @@ def weigh_classes(
     """
     if not any(field in labels for field in LABEL_FIELDS):
         return risk, rows
-    examples, classes = rows.shape
-    weights = np.asarray(labels.get("class_weights") or np.ones(classes), dtype=np.float64)
+    classes = rows.shape[1]
+    weights = tuple(map(float, labels.get("class_weights") or (1.0,) * classes))
     share = float(labels.get("label_smoothing") or 0.0)
+    weighting = ClassWeighting(weights, share, risk.factor, risk.batch)
+    return apply_weighting(risk, weighting, rows, counted, of_classes)
+
+
+def apply_weighting(
+    risk: Risk, weighting: ClassWeighting, rows: Array, counted: Array, of_classes: bool
+) -> tuple[Risk, Array]:
+    """Return the risk and the target rows with the weights of classes, as in `weigh_classes`."""
+    examples, classes = rows.shape
+    weights, share = np.array(weighting.weights), weighting.smoothing
+    risk = replace(risk, factor=weighting.factor, batch=weighting.batch, weighting=weighting)
     smoothed = rows * (1.0 - share) + share / classes if share else rows
     weighted = np.where(counted[:, None], smoothed * weights, 0.0)
     divisor = float((rows @ weights)[counted].sum()) if of_classes else float(examples)
     if risk.batch == "mean" and divisor not in (0.0, float(examples)):
         risk = replace(risk, factor=risk.factor / divisor, batch="sum")
-    return replace(risk, weighted_classes=True), weighted
+    return risk, weighted
 
 
 def loss_fields(risk: Risk) -> dict[str, Any]:

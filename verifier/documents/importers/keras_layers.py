@@ -28,6 +28,14 @@ _BY_NAME: Mapping[str, Written] = MappingProxyType(
         "sigmoid": "sigmoid",
         "tanh": "tanh",
         "softmax": "softmax",
+        "log_softmax": "log_softmax",
+        "selu": "selu",
+        "mish": "mish",
+        "softsign": "softsign",
+        "hard_silu": "hardswish",
+        "hard_swish": "hardswish",
+        "hard_tanh": "hardtanh",
+        "log_sigmoid": "log_sigmoid",
     }
 )
 
@@ -91,8 +99,16 @@ _MSE = {"name": "mse", "factor": 1.0, "outputs": "mean"}
 _CROSS_ENTROPY = {"name": "cross_entropy"}
 _BINARY = {"name": "binary_cross_entropy", "outputs": "mean"}
 
+_MAE = {"name": "mae", "outputs": "mean"}
+
 LOSSES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
+        "mae": _MAE,
+        "mean_absolute_error": _MAE,
+        "MeanAbsoluteError": _MAE,
+        "huber": {"name": "huber", "outputs": "mean"},
+        "kl_divergence": {"name": "kl_divergence"},
+        "KLDivergence": {"name": "kl_divergence"},
         "mse": _MSE,
         "mean_squared_error": _MSE,
         "MeanSquaredError": _MSE,
@@ -127,7 +143,7 @@ def loss_of_model(model: Mapping[str, Any]) -> dict[str, Any] | None:
     if reduction != "sum" and reduction not in _MEANS:
         raise refused("compile_config/loss", f"a reduction: sum, {', '.join(_MEANS)}", describe(reduction))
     fields = dict(LOSSES[loss]) | {"batch": "sum" if reduction == "sum" else "mean"}
-    if fields["name"] != "mse":
+    if fields["name"] not in ("mse", "mae", "huber"):
         fields["on"] = "logits" if config.get("from_logits") else "probabilities"
     return fields
 

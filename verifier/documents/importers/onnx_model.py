@@ -33,19 +33,13 @@ def _softmax(attributes: Attributes) -> Written:
 
 
 def _gelu(attributes: Attributes) -> Written:
-    if attributes.get("approximate", b"none") != b"none":
-        raise Unsupported("Gelu's approximation by tanh", "use approximate='none'")
-    return "gelu"
+    return "gelu_tanh" if attributes.get("approximate", b"none") == b"tanh" else "gelu"
 
 
 def _swish(attributes: Attributes) -> Written:
     if attributes.get("alpha", 1.0) != 1.0:
         raise Unsupported("a Swish with another alpha than 1")
     return "silu"
-
-
-def _log_softmax(attributes: Attributes) -> Written:
-    raise Unsupported("LogSoftmax", "leave it out and take cross_entropy on logits")
 
 
 ACTIVATIONS: Mapping[str, Callable[[Attributes], Written]] = MappingProxyType(
@@ -55,7 +49,10 @@ ACTIVATIONS: Mapping[str, Callable[[Attributes], Written]] = MappingProxyType(
         "Sigmoid": lambda attributes: "sigmoid",
         "Softplus": lambda attributes: "softplus",
         "Softmax": _softmax,
-        "LogSoftmax": _log_softmax,
+        "LogSoftmax": lambda attributes: f"log_{_softmax(attributes)}",
+        "Mish": lambda attributes: "mish",
+        "HardSwish": lambda attributes: "hardswish",
+        "Softsign": lambda attributes: "softsign",
         "Gelu": _gelu,
         "Swish": _swish,
         "LeakyRelu": lambda attributes: {"name": "leaky_relu", "slope": attributes.get("alpha", 0.01)},

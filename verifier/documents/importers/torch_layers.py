@@ -17,9 +17,7 @@ def _softmax(options: Options) -> Written:
 
 
 def _gelu(options: Options) -> Written:
-    if options.get("approximate", "none") != "none":
-        raise Unsupported("gelu's approximation by tanh", "use approximate='none'")
-    return "gelu"
+    return "gelu_tanh" if options.get("approximate", "none") == "tanh" else "gelu"
 
 
 def _softplus(options: Options) -> Written:
@@ -29,7 +27,14 @@ def _softplus(options: Options) -> Written:
 
 
 def _log_softmax(options: Options) -> Written:
-    raise Unsupported("log_softmax", "leave it out and use CrossEntropyLoss, which holds it")
+    _softmax(options)
+    return "log_softmax"
+
+
+def _hardtanh(options: Options) -> Written:
+    if (options.get("min_val", -1), options.get("max_val", 1)) != (-1, 1):
+        raise Unsupported("hardtanh with other bounds", "use min_val=-1, max_val=1")
+    return "hardtanh"
 
 
 # by the name of the function: the names of its options in order, and the conversion
@@ -51,6 +56,12 @@ ACTIVATIONS: Mapping[str, tuple[tuple[str, ...], Callable[[Options], Written]]] 
         ),
         "gelu": (("approximate",), _gelu),
         "softplus": (("beta", "threshold"), _softplus),
+        "selu": (("inplace",), lambda options: "selu"),
+        "mish": (("inplace",), lambda options: "mish"),
+        "hardtanh": (("min_val", "max_val", "inplace"), _hardtanh),
+        "hardswish": (("inplace",), lambda options: "hardswish"),
+        "softsign": ((), lambda options: "softsign"),
+        "logsigmoid": ((), lambda options: "log_sigmoid"),
     }
 )
 
@@ -66,6 +77,12 @@ MODULES: Mapping[str, str] = MappingProxyType(
         "ELU": "elu",
         "GELU": "gelu",
         "Softplus": "softplus",
+        "SELU": "selu",
+        "Mish": "mish",
+        "Hardtanh": "hardtanh",
+        "Hardswish": "hardswish",
+        "Softsign": "softsign",
+        "LogSigmoid": "logsigmoid",
     }
 )
 
@@ -90,6 +107,11 @@ def of_call(name: str, arguments: tuple[Any, ...], options: Options) -> Written 
     return write({**dict(zip(order, arguments, strict=False)), **options})
 
 
+def _outputs_too(name: str, **fields: Any) -> Callable[[str], dict[str, Any]]:
+    """Return the fields of a loss that PyTorch reduces over examples and outputs alike."""
+    return lambda reduction: {"name": name, **fields, "batch": reduction, "outputs": reduction}
+
+
 LOSSES: Mapping[str, Callable[[str], dict[str, Any]]] = MappingProxyType(
     {
         "MSELoss": lambda reduction: {"name": "mse", "factor": 1.0, "batch": reduction, "outputs": reduction},
@@ -106,32 +128,47 @@ LOSSES: Mapping[str, Callable[[str], dict[str, Any]]] = MappingProxyType(
             "batch": reduction,
             "outputs": reduction,
         },
+        "L1Loss": _outputs_too("mae"),
+        "HuberLoss": _outputs_too("huber"),
+        "MultiMarginLoss": _outputs_too("hinge"),
+        "NLLLoss": lambda reduction: {"name": "nll", "batch": reduction},
     }
 )
-_USUAL = {"weight": None, "pos_weight": None, "label_smoothing": 0.0}
-_REMEDIES = {"NLLLoss": "use CrossEntropyLoss on the logits, which is the same of LogSoftmax"}
+_USUAL = {"pos_weight": None, "p": 1, "margin": 1.0}
+_OF_CLASSES = ("CrossEntropyLoss", "NLLLoss")
 
 
 def loss_of_module(loss: Any, targets: Any) -> dict[str, Any]:
     """Return the fields of the document's `loss`.
 
-    Raises: ImportRefused for other losses, and for class weights, label smoothing or no reduction.
+    Raises: ImportRefused for other losses, other options, and for no reduction.
     """
     name = type(loss).__name__
     if name not in LOSSES or not type(loss).__module__.startswith("torch.nn."):
-        raise refused("/loss", f"one of {', '.join(LOSSES)}", name[:60], _REMEDIES.get(name, ""))
-    for option, usual in _USUAL.items():
+        raise refused("/loss", f"one of {', '.join(LOSSES)}", name[:60])
+    usual_options = _USUAL if name in _OF_CLASSES else {**_USUAL, "weight": None}
+    for option, usual in usual_options.items():
         if getattr(loss, option, usual) != usual:
             raise refused("/loss", f"{name} without {option}", f"{option} set", f"leave {option} out")
     if loss.reduction not in ("mean", "sum"):
         rule = "the reduction 'mean' or 'sum'"
         raise refused("/loss", rule, repr(loss.reduction), "a gradient is one number's")
-    ignored_index = getattr(loss, "ignore_index", None)
-    if (
-        ignored_index is not None
-        and (array_of(targets) == ignored_index).any()
-        and array_of(targets).ndim == 1
-    ):
-        remedy = "leave those examples out of the batch"
-        raise refused("/targets", "no target that ignore_index leaves out", f"{ignored_index}", remedy)
-    return LOSSES[name](loss.reduction)
+    fields = LOSSES[name](loss.reduction)
+    if name in _OF_CLASSES:
+        fields |= _of_classes(loss, targets)
+    if name == "HuberLoss":
+        fields["delta"] = float(loss.delta)
+    return fields
+
+
+def _of_classes(loss: Any, targets: Any) -> dict[str, Any]:
+    """Return the fields of class weights, smoothed labels and ignored examples, where they are used."""
+    fields: dict[str, Any] = {}
+    if loss.weight is not None:
+        fields["class_weights"] = array_of(loss.weight).tolist()
+    if getattr(loss, "label_smoothing", 0.0):
+        fields["label_smoothing"] = float(loss.label_smoothing)
+    classes = array_of(targets)
+    if classes.ndim == 1 and (classes == loss.ignore_index).any():
+        fields["ignore_index"] = int(loss.ignore_index)
+    return fields

@@ -102,7 +102,7 @@ def _kl_value_roundoff(size: Callable[[Array], Array]) -> Callable[[Array, Array
 
     def value_roundoff(x: Array, y: Array, terms: Array) -> Array:
         entropy = np.abs(y * np.log(np.where(y == 0, 1.0, y)))
-        return of_cross_entropy(x, y, np.abs(terms) + entropy) + 2.0 * entropy
+        return np.asarray(of_cross_entropy(x, y, np.abs(terms) + entropy) + 2.0 * entropy)
 
     return value_roundoff
 

@@ -214,16 +214,6 @@ REFUSED: list[tuple[str, Callable[[], Any], str]] = [
         "axis 0",
     ),
     (
-        "log-softmax",
-        lambda: model([node("MatMul", "x W1", "a"), node("LogSoftmax", "a", "y")]),
-        "on logits",
-    ),
-    (
-        "approximate gelu",
-        lambda: model([node("MatMul", "x W1", "a"), node("Gelu", "a", "y", approximate="tanh")]),
-        "approximation by tanh",
-    ),
-    (
         "sizes that do not fit",
         lambda: model([node("MatMul", "x W1", "a"), node("MatMul", "a Q", "y")], {"W1": W1, "Q": W1}),
         "MatMul_y: expected a layer of 6 inputs",

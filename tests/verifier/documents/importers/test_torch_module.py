@@ -230,8 +230,8 @@ REFUSED: list[tuple[str, Callable[[], nn.Module], str]] = [
     ("convolution", lambda: nn.Sequential(nn.Linear(4, 4), nn.Conv2d(1, 1, 3)), "1: .*got Conv2d"),
     (
         "all at once",
-        lambda: nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Hardtanh()),
-        "1: .*got BatchNorm1d(.|\n)*2: .*got Hardtanh",
+        lambda: nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Hardshrink()),
+        "1: .*got BatchNorm1d(.|\n)*2: .*got Hardshrink",
     ),
     (
         "nested",
@@ -255,8 +255,7 @@ REFUSED: list[tuple[str, Callable[[], nn.Module], str]] = [
     ),
     ("no layer", lambda: nn.Sequential(nn.Identity(), nn.Linear(4, 4, bias=False))[0:1], "at least one"),
     ("activation first", lambda: nn.Sequential(nn.Tanh(), nn.Linear(4, 4)), "0: expected a fully connected"),
-    ("approximate gelu", lambda: nn.Sequential(nn.Linear(4, 4), nn.GELU("tanh")), "approximate='none'"),
-    ("log-softmax", lambda: nn.Sequential(nn.Linear(4, 4), nn.LogSoftmax(-1)), "use CrossEntropyLoss"),
+    ("hardtanh", lambda: nn.Sequential(nn.Linear(4, 4), nn.Hardtanh(0.0, 6.0)), "min_val=-1, max_val=1"),
     ("sizes that do not fit", lambda: nn.Sequential(nn.Linear(4, 4), nn.Linear(3, 4)), "layer of 4 inputs"),
 ]
 
@@ -272,13 +271,11 @@ def test_what_is_no_perceptron_is_refused_by_the_name_of_its_layer(
 @pytest.mark.parametrize(
     ("loss", "targets", "message"),
     [
-        (nn.L1Loss(), batch(3)[1], "expected one of MSELoss.*got L1Loss"),
-        (nn.NLLLoss(), classes(3), "use CrossEntropyLoss"),
+        (nn.PoissonNLLLoss(), batch(3)[1], "expected one of MSELoss.*got PoissonNLLLoss"),
+        (nn.MultiMarginLoss(margin=2.0), classes(3), "without margin"),
         (nn.MSELoss(reduction="none"), batch(3)[1], "'mean' or 'sum'"),
-        (nn.CrossEntropyLoss(label_smoothing=0.1), classes(3), "label_smoothing"),
-        (nn.CrossEntropyLoss(weight=torch.ones(3)), classes(3), "without weight"),
+        (nn.BCELoss(weight=torch.ones(3)), np.eye(5, 3), "without weight"),
         (nn.BCEWithLogitsLoss(pos_weight=torch.ones(3)), np.eye(5, 3), "without pos_weight"),
-        (nn.CrossEntropyLoss(ignore_index=2), classes(3), "ignore_index"),
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, nn.Module) else "",
 )
@@ -286,6 +283,35 @@ def test_losses_that_no_submission_has_are_refused(loss: nn.Module, targets: Any
     module = nn.Sequential(nn.Linear(4, 3)).double()
     with pytest.raises(MalformedSubmission, match=message):
         from_torch(module, loss, batch(3)[0], targets)
+
+
+FURTHER: list[tuple[nn.Module, nn.Module, Any]] = [
+    (nn.SELU(), nn.L1Loss(), batch(3)[1]),
+    (nn.Mish(), nn.HuberLoss(delta=0.5, reduction="sum"), batch(3)[1]),
+    (nn.Hardtanh(), nn.MultiMarginLoss(), classes(3)),
+    (nn.Hardswish(), nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 0.5])), classes(3)),
+    (nn.Softsign(), nn.CrossEntropyLoss(label_smoothing=0.1), classes(3)),
+    (nn.LogSigmoid(), nn.CrossEntropyLoss(ignore_index=2), classes(3)),
+    (nn.GELU("tanh"), nn.MSELoss(), batch(3)[1]),
+]
+
+
+@pytest.mark.parametrize(
+    ("activation", "loss", "targets"), FURTHER, ids=[f"{a}, {type(b).__name__}" for a, b, _ in FURTHER]
+)
+def test_further_activations_and_losses_are_imported(activation, loss, targets) -> None:
+    module = nn.Sequential(nn.Linear(4, 5), activation, nn.Linear(5, 3)).double()
+    inputs = batch(3)[0]
+    loss.double()(module(torch.as_tensor(inputs)), torch.as_tensor(targets)).backward()
+    report = verify(from_torch(module, loss, inputs, targets))
+    assert report.verdict == "correct", str(report)
+
+
+def test_log_softmax_and_nll_loss_are_imported() -> None:
+    module = nn.Sequential(nn.Linear(4, 3), nn.LogSoftmax(-1)).double()
+    inputs, targets = batch(3)[0], classes(3)
+    nn.NLLLoss()(module(torch.as_tensor(inputs)), torch.as_tensor(targets)).backward()
+    assert verify(from_torch(module, nn.NLLLoss(), inputs, targets)).verdict == "correct"
 
 
 def test_a_gradient_under_an_unknown_name_names_the_likeliest() -> None:

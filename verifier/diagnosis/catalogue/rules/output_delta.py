@@ -147,8 +147,8 @@ def right_gradient_of_another_loss(place: LayerContext) -> Iterator[Replacement]
     reductions = risk.example_scale(batch.size) / (outputs.shape[-1] if risk.outputs == "mean" else 1)
     for name, loss in LOSSES.items():
         for on, terms in loss.on.items():
-            if (name, on) == (risk.loss.name, risk.on) or name in ("kl_divergence", "nll"):
-                continue  # the gradients of those two are the cross entropy's
+            if (name, on) == (risk.loss.name, risk.on) or name in ("kl_divergence", "nll", "huber"):
+                continue  # their gradients are the cross entropy's, and often half of mse's
             if name == "mae" or (name == "hinge" and not _is_one_hot(batch.targets)):
                 continue  # the absolute error has a row of its own below
             if on == "probabilities" and not bool(((outputs > 0) & (outputs < 1)).all()):
