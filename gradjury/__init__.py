@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         from_state_dict,
         from_torch,
         from_torch_tensor,
+        from_value,
     )
 
 _IMPORTERS = "verifier.documents.importers"
@@ -66,6 +67,7 @@ __all__ = [
     "from_state_dict",
     "from_torch",
     "from_torch_tensor",
+    "from_value",
     "inspect",
     "load",
     "verify",

@@ -11,6 +11,7 @@ from verifier.documents import importers
 from verifier.documents.files import parse_bytes
 from verifier.documents.importers.common import refused
 from verifier.documents.importers.torch_layers import loss_of_module
+from verifier.documents.importers.value_graph import is_value
 from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.documents.safetensors import TEXT
 from verifier.problem.errors import describe, malformed
@@ -67,18 +68,25 @@ def _document_of_npz(archive: NpzFile) -> Mapping[str, Any]:
 
 
 def _document_of_object(source: Any, fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    if hasattr(source, "grad_fn") or hasattr(source, "parents"):
+    if hasattr(source, "grad_fn") or hasattr(source, "parents") or is_value(source):
         for field in fields.keys() & {"loss", "inputs", "targets", "parameters", "gradients"}:
             remedy = "leave it out: the graph has it, and gradients stand in .grad"
             raise refused(field, "nothing beside a live tensor", "some", remedy)
-        importer = importers.from_torch_tensor if hasattr(source, "grad_fn") else importers.from_edugrad
-        return importer(source, **fields)
+        return _importer_of(source)(source, **fields)
     if hasattr(source, "named_parameters"):
         return _document_of_module(source, dict(fields))
     remedy = ""
     if callable(source):
         remedy = "for a function and its gradient call check_gradient, for one operation check_operation"
     raise malformed("", _RULE, describe(source), remedy)
+
+
+def _importer_of(source: Any) -> Any:
+    """Return the importer of a live tensor or value."""
+    if hasattr(source, "grad_fn"):
+        return importers.from_torch_tensor
+    is_edugrad = all(hasattr(source, field) for field in ("value", "parents", "name"))
+    return importers.from_edugrad if is_edugrad or not is_value(source) else importers.from_value
 
 
 def _document_of_module(module: Any, fields: dict[str, Any]) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from reference_impl.network import named
 from reference_impl.problem import Problem, terms_of_last_layer
 from verifier.diagnosis.search import diagnose
 from verifier.documents.graph import read_graph
+from verifier.documents.importers.common import ImportRefused
 from verifier.documents.lowering import graph_document, nodes_at_kinks
 from verifier.documents.sources import submission_of
 from verifier.documents.typed import ArrayLike, Arrays
@@ -108,7 +109,10 @@ def verify(
         "names": names,
         "name": name,
     }
-    claim = submission_of(submission, fields)
+    try:
+        claim = submission_of(submission, fields)
+    except ImportRefused as refusal:
+        raise refusal.with_traceback(None) from None  # the message says all that a caller can use
     if entries not in ("worst", "all"):
         raise ValueError(f"entries is 'worst' or 'all', got {entries!r}")
     whole_arrays = entries == "all"

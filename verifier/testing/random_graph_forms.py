@@ -74,7 +74,7 @@ def _first_axis_last(shape: Shape) -> Options:
     return {"axes": [*range(1, len(shape)), *([0] if shape else [])]}
 
 
-_ACTIVATED = {name: unary(ANY) for name in ACTIVATIONS}
+_ACTIVATED = {name: unary(ANY) for name in ACTIVATIONS if name not in COMPOSITION_FORMS}
 
 _BASIC: Mapping[str, tuple[OperationForm, ...]] = {
     "add": _arithmetic(ANY),

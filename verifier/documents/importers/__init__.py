@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from verifier.documents.importers.state_dict import from_state_dict
     from verifier.documents.importers.torch_module import from_torch
     from verifier.documents.importers.torch_tensor import from_torch_tensor
+    from verifier.documents.importers.value_graph import from_value
 
 __all__ = [
     "IMPORTERS",
@@ -31,6 +32,7 @@ __all__ = [
     "from_state_dict",
     "from_torch",
     "from_torch_tensor",
+    "from_value",
 ]
 
 

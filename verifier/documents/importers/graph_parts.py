@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.documents.arrays import dtype_of
+from verifier.documents.arrays import dtype_of, format_of
 from verifier.documents.graph import read_graph
 from verifier.documents.importers.common import ImportRefused, array_of
 from verifier.documents.importers.constants import MASKED, KnownValue, solved_constants
@@ -15,6 +15,7 @@ from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import values_of
 from verifier.problem.errors import MOST, DocumentError
 from verifier.problem.graph import INPUT, NODE
+from verifier.problem.precision import PRECISIONS
 
 OPERATION = "an operation of graphs (docs/graphs.md lists them)"
 _LONGEST = 80  # characters of a name
@@ -108,10 +109,20 @@ class GraphParts:
         if self._refusals:
             raise ImportRefused(self._refusals[:MOST])
         document = self._document(output, fields)
-        if len(self._precisions) == 1 and (only := next(iter(self._precisions))) is not None:
-            document.setdefault("precision", only)
+        narrowest = self._narrowest()
+        if narrowest is not None:
+            document.setdefault("precision", narrowest)
         self._check_values(document)
         return document
+
+    def computed_in(self, dtype: Any) -> None:
+        """Take note of the format in which a value was computed."""
+        self._precisions.add(format_of(dtype))
+
+    def _narrowest(self) -> str | None:
+        """Return the format with the fewest digits that the source computes in; None if it tells none."""
+        known = [PRECISIONS[name] for name in self._precisions if name is not None]
+        return max(known, key=lambda row: row.unit_roundoff).name if known else None
 
     def _document(self, output: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         return {
@@ -143,7 +154,9 @@ class GraphParts:
         operations = {node.name: node.operation.name for node in problem.nodes}
         for name, source_value in self._values.items():
             value = computed[name]
-            if source_value.shape != value.shape or not _equal_up_to_rounding(value, source_value):
+            if source_value.shape != value.shape or not _equal_up_to_rounding(
+                value, source_value, self._narrowest()
+            ):
                 actual = f"other numbers in {name}"
                 remedy = "import it before parameters are changed, and without changes in place"
                 rule = f"what {operations[name]} computes of its operands"
@@ -162,8 +175,10 @@ def _named(values: Array, candidates: Mapping[str, Array]) -> Array:
     return values
 
 
-def _equal_up_to_rounding(value: Array, source_value: Array) -> bool:
-    roundoff = _ROUNDOFF.get(source_value.dtype.name, _ROUNDOFF["float64"])
+def _equal_up_to_rounding(value: Array, source_value: Array, narrowest: str | None = None) -> bool:
+    """True if two values are equal up to the rounding of the source, or of its narrowest format."""
+    formats = (source_value.dtype.name, narrowest or "")
+    roundoff = max(_ROUNDOFF.get(name, _ROUNDOFF["float64"]) for name in formats)
     size = max(1.0, float(np.nanmax(np.abs(value), initial=0.0)))
     return np.allclose(
         value, source_value, rtol=0.0, atol=_TOLERANCE_FACTOR * roundoff**0.5 * size, equal_nan=True

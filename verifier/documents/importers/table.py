@@ -33,6 +33,12 @@ IMPORTERS: Mapping[str, Importer] = MappingProxyType(
                 "a live scalar edugrad.Tensor, its graph and the gradients in .grad",
             ),
             Importer(
+                "value",
+                "verifier.documents.importers.value_graph",
+                "from_value",
+                "a live Value of micrograd or of a program like it, its graph and the gradients in .grad",
+            ),
+            Importer(
                 "state_dict",
                 "verifier.documents.importers.state_dict",
                 "from_state_dict",

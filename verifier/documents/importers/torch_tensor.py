@@ -135,6 +135,8 @@ class _Walk:
             name = self._leaves.get(id(leaf), "leaf")
             self.names[node, 0] = self.parts.leaf(name, leaf, _materialised(leaf.grad), parameter=parameter)
             return
+        for result in node._input_metadata:
+            self.parts.computed_in(result.dtype)
         operation = _operation_name(node)
         short = operation.partition("Backward")[0].lower()
         try:
@@ -236,8 +238,12 @@ def _built(node: Any) -> Built:
     if row is None:
         remedy = "write it with operations of the table, or give .grad up to it"
         if not name[-1].isdigit():
-            remedy = "check a torch.autograd.Function by itself, with check_operation"
+            function = name.removesuffix("Backward")
+            remedy = f"check a torch.autograd.Function by itself: check_gradient({function}, None, *tensors)"
         raise Unsupported(f"{name} of PyTorch", remedy)
+    if any(result.dtype.is_complex for result in node._input_metadata):
+        remedy = "write it with real numbers, such as the real and the imaginary part"
+        raise Unsupported(f"complex numbers in {name} of PyTorch", remedy)
     shapes = tuple(tuple(result.shape) for result in node._input_metadata)
     try:
         return row(Saved(node, shapes, tuple(_shape_of(edge) for edge in node.next_functions)))
@@ -303,15 +309,22 @@ def _kept_value(torch: Any, user: Any, place: int) -> KnownValue | None:
         built = _built(user)
     except Unsupported:
         return None
-    for operand in operands_of(built):
-        values = _saved_tensor(user, operand.saved) if operand.place == place else None
+    try:
+        saved = {
+            operand: _saved_tensor(user, operand.saved) if operand.place == place else None
+            for operand in operands_of(built)
+        }
+        result = _saved_tensor(user, "result")
+    except Unsupported:  # freed, so its value is not known
+        return None
+    for values in saved.values():
         if (
             values is not None
             and torch.is_tensor(values)
+            and not values.is_complex()
             and tuple(values.shape) == _shape_of(user.next_functions[place])
         ):
             return _known(torch, values.detach())
-    result = _saved_tensor(user, "result")
     if result is None:
         return None
     if name in _INVERSES:

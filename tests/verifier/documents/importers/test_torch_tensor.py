@@ -16,6 +16,7 @@ from tests.verifier.documents.importers.everyday_operations import EVERYDAY
 from verifier import MalformedSubmission, verify
 from verifier.documents.files import parse_bytes, write_document
 from verifier.documents.importers import from_torch_tensor
+from verifier.documents.importers.common import ImportRefused
 from verifier.documents.importers.torch_operations import BACKWARD_NODES
 
 Tensor = Any
@@ -367,3 +368,49 @@ def test_a_long_chain_is_walked_without_recursion() -> None:
     output = value.sum()
     output.backward(retain_graph=True)
     assert len(from_torch_tensor(output)["network"]["nodes"]) == 1501
+
+
+def complex_modulus(x: Any) -> Any:
+    return (x.to(torch.complex128) * (1 + 2j)).abs()
+
+
+@pytest.mark.parametrize(
+    ("function", "named", "way"),
+    [
+        (Cube.apply, "CubeBackward", "check_gradient(Cube, None, *tensors)"),
+        (complex_modulus, "complex numbers in MulBackward0", "write it with real numbers"),
+    ],
+)
+def test_a_refusal_is_one_line_an_operation_without_gradjurys_frames(function, named, way) -> None:
+    x = torch.tensor([0.5, -1.5], dtype=torch.float64, requires_grad=True)
+    loss = function(x).sum()
+    loss.backward(retain_graph=True)
+    with pytest.raises(ImportRefused) as caught:
+        verify(loss)
+    line = next(line for line in str(caught.value).splitlines() if named in line)
+    assert way in line, line
+    assert len(caught.traceback) == 2, [entry.name for entry in caught.traceback]
+
+
+MIXED: dict[str, tuple[Callable[[Any, Any], Any], str]] = {
+    "a cast to float64": (lambda w, x: (w.double() * x).sum(), "float32"),
+    "a promotion": (lambda w, x: (w * x).sum(), "float32"),
+    "a cast to float16 and back": (lambda w, x: (w.half().float() * 2).tanh().sum(), "float16"),
+    "a cast to bfloat16": (lambda w, x: ((w.bfloat16() * 2).double() * x).sum(), "bfloat16"),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_a_graph_of_several_precisions_is_judged_in_the_narrowest(name: str) -> None:
+    function, precision = MIXED[name]
+    generator = torch.Generator().manual_seed(0)
+    w = torch.randn(3, generator=generator, requires_grad=True)
+    x = torch.randn(3, generator=generator, dtype=torch.float64, requires_grad=True)
+    loss = function(w, x)
+    loss.backward(retain_graph=True)
+    report = verify(loss)
+    assert report.verdict == "correct", str(report)
+    assert report.precision == precision
+    assert w.grad is not None
+    w.grad *= 1.5
+    assert verify(loss).verdict == "incorrect"

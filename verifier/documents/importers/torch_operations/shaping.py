@@ -220,7 +220,7 @@ _RESHAPES = (
     "SqueezeBackward2",
     "SqueezeBackward4",
 )
-_COPIES = ("CloneBackward0", "AliasBackward0")
+_COPIES = ("CloneBackward0", "AliasBackward0", "ToCopyBackward0")
 _Movement = Callable[[Saved], Built]
 
 ROWS: Mapping[str, Row] = {
