@@ -83,7 +83,7 @@ REFUSED = [
     (
         "an unknown source",
         ("caffe", "model.onnx"),
-        "SOURCE: expected one of torch, torch_tensor, edugrad, state_dict",
+        "SOURCE: expected one of torch, torch_tensor, edugrad, value, state_dict",
     ),
     ("a live source", ("sklearn", "model.pt"), "call verifier.documents.importers.from_sklearn in Python"),
     ("torch live", ("torch", "model.pt"), "call verifier.documents.importers.from_torch in Python"),
