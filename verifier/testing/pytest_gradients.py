@@ -283,23 +283,47 @@ class Gradients:
         self,
         my_function: GraphBackward,
         *,
-        operations: Sequence[str] | None = None,
+        operations: Sequence[str] | Mapping[str, Callable[..., Any]] | None = None,
         most_nodes: int = 12,
         graphs: int = 200,
+        dimensions: Sequence[int] | None = None,
+        axes: bool = True,
+        broadcasting: bool = True,
+        inner: bool = False,
+        run_backward: Callable[[Any], Any] | None = None,
+        gradient: Callable[[Any], Any] | None = None,
     ) -> None:
         """Check a backward function on generated graphs; fail with the smallest graph that it gets wrong.
 
         Parameters
         ----------
         my_function : callable
-            Function of a graph's document that returns gradients by name.
-        operations : sequence of str, optional
-            The operations that the function knows; all by default.
+            Function of a graph's document that returns gradients by name. With a table of operations, what
+            makes a tensor of an array, such as the class of an autograd engine.
+        operations : sequence of str, or mapping of str to callable, optional
+            The operations that the function knows; all by default. A mapping is a table of the engine's
+            functions.
         most_nodes, graphs
             The largest graph on which it is tried, and how many are tried.
+        dimensions, axes, broadcasting
+            The numbers of axes of tensors; False for no reductions along single axes; False for operands of
+            equal shapes alone.
+        inner, run_backward, gradient
+            With a table: True to check inner tensors; how all gradients are computed, and how one is read.
         """
         known = tuple(FORMS) if operations is None else operations
-        failure = check_graph_backward(my_function, operations=known, most_nodes=most_nodes, graphs=graphs)
+        failure = check_graph_backward(
+            my_function,
+            operations=known,
+            most_nodes=most_nodes,
+            graphs=graphs,
+            dimensions=dimensions,
+            axes=axes,
+            broadcasting=broadcasting,
+            inner=inner,
+            run_backward=run_backward,
+            gradient=gradient,
+        )
         if failure is None:
             return
         if failure.report is not None:

@@ -1,6 +1,7 @@
 """Draw a random graph from a seed, with values in general position."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,37 @@ _UNUSED, _UNUSED_TOO, _NEW, _USED, _NEW_INPUT = range(_KINDS)
 New = dict[str, tuple[str, Array]]
 
 
+@dataclass(frozen=True, slots=True)
+class GraphLimits:
+    """What generated graphs have, for a function that does not support everything.
+
+    dimensions: the numbers of axes that tensors may have; None for up to 3.
+    axes: False for no reductions along single axes.
+    broadcasting: False for operands of equal shapes alone.
+    reductions: operations that may reduce the graph to one number, among those of `REDUCTIONS`.
+    """
+
+    dimensions: tuple[int, ...] | None = None
+    axes: bool = True
+    broadcasting: bool = True
+    reductions: tuple[str, ...] = ("sum", "mean", "mse", "multiply", "add")
+
+    def allow_rank(self, rank: int) -> bool:
+        """True if tensors may have this number of axes."""
+        return self.dimensions is None or rank in self.dimensions
+
+    def allow_operands(self, operation: GraphOperation, shapes: Sequence[Shape]) -> bool:
+        """True if an operation may have operands of these shapes."""
+        return self.broadcasting or not operation.broadcasts or len(set(shapes)) == 1
+
+    def allow_options(self, options: dict[str, Any]) -> bool:
+        """True if a reduction may have these options."""
+        return self.axes or not {"axis", "keepdims"} & options.keys()
+
+
+EVERYTHING = GraphLimits()
+
+
 class GraphBuilder:
     """Builder of a random graph, which keeps the nodes, their values and the names of unused nodes.
 
@@ -38,8 +70,8 @@ class GraphBuilder:
     most: bound on the number of nodes.
     """
 
-    def __init__(self, choose: Choose, numbers: Numbers, most: int) -> None:
-        self._choose, self._numbers, self._most = choose, numbers, most
+    def __init__(self, choose: Choose, numbers: Numbers, most: int, limits: GraphLimits = EVERYTHING) -> None:
+        self._choose, self._numbers, self._most, self._limits = choose, numbers, most, limits
         self._nodes: list[dict[str, Any]] = []
         self._leaves: dict[str, dict[str, Array]] = {"inputs": {}, "parameters": {}}
         self._values: dict[str, Array] = {}
@@ -63,6 +95,8 @@ class GraphBuilder:
                 return
             operands.append(operand)
         first = self._value(operands[0], new).shape
+        if not self._limits.allow_options(dict(form.options(first))):
+            return
         if form.data is not None:
             shapes = form.data(first)
             shape, domain = shapes[self._choose(_CHOICES) % len(shapes)]
@@ -85,7 +119,10 @@ class GraphBuilder:
             before = len(self._nodes)
             end = self._reduce(name, room > 0)
             room -= max(0, len(self._nodes) - before - 1)
-            total = self._add_node("add", total, end) if total else end
+            if end is not None and (not total or "add" in self._limits.reductions):
+                total = self._add_node("add", total, end) if total else end
+        if not total:
+            return None
         return {
             "network": {"inputs": list(self._leaves["inputs"]), "nodes": self._nodes, "output": total},
             **self._leaves,
@@ -113,7 +150,13 @@ class GraphBuilder:
         wanted = None if form.shapes is None or not shapes else form.shapes(shapes[0])[len(shapes) - 1]
 
         def fits(shape: Shape) -> bool:
-            return shape == wanted if wanted is not None else _fits(operation, form, (*shapes, shape))
+            if not self._limits.allow_rank(len(shape)):
+                return False
+            if wanted is not None:
+                return shape == wanted
+            if not self._limits.allow_operands(operation, (*shapes, shape)):
+                return False
+            return _fits(operation, form, (*shapes, shape))
 
         fitting = [
             name
@@ -158,6 +201,8 @@ class GraphBuilder:
         value = np.asarray(operation.value(FLOATS, node, operand_values))
         if value.size > MOST_ENTRIES or not value.size or not (np.abs(value) <= LARGEST).all():
             return
+        if not self._limits.allow_rank(value.ndim):
+            return
         for leaf, (field, values) in new.items():
             self._leaves[field][leaf] = self._values[leaf] = values
         self._data.update(str(operands[place]) for place in operation.data)
@@ -167,8 +212,11 @@ class GraphBuilder:
         self._values[name] = value
         self._unused[name] = None
 
-    def _reduce(self, name: str, has_room: bool) -> str:
-        """Reduce a node to one number by a sum, a mean, a weighted sum, or mse with new targets."""
+    def _reduce(self, name: str, has_room: bool) -> str | None:
+        """Reduce a node to one number by a sum, a mean, a weighted sum, or mse with new targets.
+
+        Returns None where the limits allow no reduction.
+        """
         shape = self._values[name].shape
         if self._values[name].size == 1:
             return name
@@ -177,6 +225,10 @@ class GraphBuilder:
             reductions.append("mse")
         if has_room:
             reductions.append("multiply")
+        allowed = self._limits.reductions
+        reductions = [row for row in reductions if row in allowed and (row != "multiply" or "sum" in allowed)]
+        if not reductions:
+            return None
         reduction = reductions[self._choose(len(reductions))]
         if reduction == "mse":
             return self._add_node("mse", name, self._new_input(shape))
@@ -229,17 +281,27 @@ def _candidate_shapes(shapes: Sequence[Shape]) -> list[Shape]:
 
 
 _TRIES_PER_NODE = 4  # some steps add no node
+_MOST_TRIES = 1000
 
 
-def seeded_graph(seed: int, most: int, operations: Sequence[str] = BASIC_OPERATIONS) -> dict[str, Any]:
+def seeded_graph(
+    seed: int,
+    most: int,
+    operations: Sequence[str] = BASIC_OPERATIONS,
+    limits: GraphLimits = EVERYTHING,
+) -> dict[str, Any]:
     """Return a graph's document without gradients.
 
     most: bound on the number of nodes. Most graphs have nearly as many nodes.
+    Raises: ValueError if the limits leave no graph.
     """
     rng = np.random.default_rng(seed)
-    while True:
+    for _ in range(_MOST_TRIES):
         growth = GraphBuilder(
-            lambda count: int(rng.integers(count)), lambda shape, domain: domain.drawn(rng, shape), most
+            lambda count: int(rng.integers(count)),
+            lambda shape, domain: domain.drawn(rng, shape),
+            most,
+            limits,
         )
         for _ in range(_TRIES_PER_NODE * most):
             if growth.has_room:
@@ -247,3 +309,4 @@ def seeded_graph(seed: int, most: int, operations: Sequence[str] = BASIC_OPERATI
         document = growth.document()
         if document is not None:
             return document
+    raise ValueError("no graph has these operations within these limits: allow more of both")

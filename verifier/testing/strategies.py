@@ -30,7 +30,7 @@ from verifier.problem.graph import Shape
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, GraphSubmission, Submission
 from verifier.testing.operand_domains import OperandDomain
 from verifier.testing.random_graph_forms import BASIC_OPERATIONS, FORMS
-from verifier.testing.random_graphs import GraphBuilder
+from verifier.testing.random_graphs import EVERYTHING, GraphBuilder, GraphLimits
 
 # simplest first: failing examples shrink towards the first number
 NUMBERS: tuple[float, ...] = (
@@ -199,9 +199,11 @@ def graphs(
     *,
     operations: Sequence[str] = BASIC_OPERATIONS,
     most_nodes: int = 12,
+    limits: GraphLimits = EVERYTHING,
 ) -> dict[str, Any]:
     """Draw the document of a valid graph without gradients, with its numbers in arrays.
 
+    limits: dimensions, axes, broadcasting and reductions that the graph may have.
     operations: names of the operations. `sum`, `mean`, `multiply`, `add` and `mse` may occur in addition,
     because they reduce unused nodes to one number.
     Raises: ValueError for an unknown operation.
@@ -217,7 +219,7 @@ def graphs(
         element = _one_of(domain.numbers)
         return np.array([draw(element) for _ in range(prod(shape))], dtype=np.float64).reshape(shape)
 
-    growth = GraphBuilder(choose, numbers, most_nodes)
+    growth = GraphBuilder(choose, numbers, most_nodes, limits)
     names = _one_of(tuple(operations))
     while growth.has_room and draw(_one_step(growth, names)):
         pass
