@@ -72,7 +72,8 @@ def _document_of_object(source: Any, fields: Mapping[str, Any]) -> Mapping[str, 
         for field in fields.keys() & {"loss", "inputs", "targets", "parameters", "gradients"}:
             remedy = "leave it out: the graph has it, and gradients stand in .grad"
             raise refused(field, "nothing beside a live tensor", "some", remedy)
-        return _importer_of(source)(source, **fields)
+        document: Mapping[str, Any] = _importer_of(source)(source, **fields)
+        return document
     if hasattr(source, "named_parameters"):
         return _document_of_module(source, dict(fields))
     remedy = ""

@@ -237,6 +237,7 @@ class Gradients:
         domain: str | Sequence[str] = "any",
         form: str | None = None,
         order: int = 1,
+        jvp: Any = None,
         name: str | None = None,
         require: Sequence[str] = (),
     ) -> OperationCheck:
@@ -244,7 +245,7 @@ class Gradients:
 
         Parameters
         ----------
-        function, gradient, *arguments, at, shapes, domain, form, order, name, require
+        function, gradient, *arguments, at, shapes, domain, form, order, jvp, name, require
             As in `gradjury.check_gradient`.
 
         Returns
@@ -266,6 +267,7 @@ class Gradients:
             domain=domain,
             form=form,
             order=order,
+            jvp=jvp,
             name=name,
             require=require,
         )

@@ -241,15 +241,15 @@ def _constants(operation: str, operand: Array, value: Array) -> Iterator[float]:
         return
     place = int(np.argmax(np.abs(x)))
     a, b = float(x[place]), float(z[place])
-    candidates = {
-        "add": lambda: (b - a,),
-        "subtract": lambda: (a - b, b + a),
-        "multiply": lambda: (b / a,) if a else (),
-        "divide": lambda: ((a / b,) if b else ()) + (a * b,),
-        "maximum": lambda: (float(z.min()),),
-        "minimum": lambda: (float(z.max()),),
-    }.get(operation)
-    for number in () if candidates is None else candidates():
+    candidates: Mapping[str, tuple[float, ...]] = {
+        "add": (b - a,),
+        "subtract": (a - b, b + a),
+        "multiply": (b / a,) if a else (),
+        "divide": (*((a / b,) if b else ()), a * b),
+        "maximum": (float(z.min()),),
+        "minimum": (float(z.max()),),
+    }
+    for number in candidates.get(operation, ()):
         yield float(f"{number:.12g}")  # as a person writes it, without the rounding of the difference
         yield number
 

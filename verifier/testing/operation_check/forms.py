@@ -14,6 +14,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.problem.errors import describe, malformed, suggest_name
+from verifier.testing.operation_check.forward_mode import check_size, product_use, read_product
 from verifier.testing.operation_check.frameworks import (
     is_jax,
     is_torch_module,
@@ -95,6 +96,11 @@ def read_function(
         begin = partial(jax_use, function, order)
         return _written(function, name, form, names, arrays, begin, _fixed(taken), code)
     fixed = _fixed(taken)
+    if form == "jvp":
+        check_size(taken.arrays, fixed)
+        product = read_product(function, gradient, arguments)
+        begin = partial(product_use, function, product, taken, fixed)
+        return _written(function, name, form, taken.names, taken.arrays, begin, fixed, code)
     if form in ("derivative", "numbers", "value-and-gradient"):
         source = _gradient_source(form, function, gradient)
         fixed = _fixed(taken, _without_gradient(source, taken))
@@ -156,6 +162,8 @@ def _code_of(form: str, function: Any, gradient: Any, taken: Arguments) -> Code:
         if form in ("torch", "jax"):
             return [*start, f"# the gradient of the sum of {weights} * {value}({call})"]
         printed = [*start, f"print({value}({call}))"]
+        if form == "jvp":
+            return [*printed, f"# the jvp with a tangent of 1 at each entry, times {weights}"]
         if form == "value-and-gradient" and (upstream == 1.0).all():
             return printed
         if form == "derivative" and (upstream == 1.0).all():

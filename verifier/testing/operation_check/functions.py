@@ -1,14 +1,17 @@
 """Check the gradient of any Python function of arrays."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from verifier.problem.errors import MalformedSubmission, malformed, suggest_name
+from verifier.report.verdict import Verdict
 from verifier.testing.operation_check.answers import MOST_ENTRIES
 from verifier.testing.operation_check.check import check_plan
 from verifier.testing.operation_check.forms import read_function
+from verifier.testing.operation_check.forward_mode import linearity_findings, read_product
 from verifier.testing.operation_check.inputs import (
     DOMAINS,
     Case,
@@ -18,7 +21,7 @@ from verifier.testing.operation_check.inputs import (
 )
 from verifier.testing.operation_check.references import CheckPlan, Reference, plan_check, read_shapes
 from verifier.testing.operation_check.result import OperationCheck
-from verifier.testing.operation_check.structures import required_count
+from verifier.testing.operation_check.structures import read_arguments, required_count
 
 _UPSTREAMS = 2  # gradients of the output that are drawn for each of the caller's own points
 
@@ -32,6 +35,7 @@ def check_gradient(
     domain: str | Sequence[str] = "any",
     form: str | None = None,
     order: int = 1,
+    jvp: Any = None,
     name: str | None = None,
     require: Sequence[str] = (),
 ) -> OperationCheck:
@@ -61,6 +65,10 @@ def check_gradient(
         Form of the function and its gradient, if they do not show it. See `FORMS`.
     order : {1, 2}, optional
         2 for the second derivatives of a function of PyTorch or JAX.
+    jvp : callable or True, optional
+        The Jacobian-vector product, checked alone or beside the gradient. A function of the arguments and
+        their tangents, ``jvp(x, w, dx, dw)``, or of two tuples, ``jvp(primals, tangents)``. It returns the
+        tangent of the output, or the output and its tangent. True for the forward mode of PyTorch or JAX.
     name : str, optional
         Name of the function in the report.
     require : sequence of str, optional
@@ -88,9 +96,48 @@ def check_gradient(
     if order not in (1, 2):
         raise malformed("order", "1 or 2", repr(order))
     points = [tuple(point) for point in at] if at is not None else [arguments] if arguments else []
-    if points:
-        return _at_points(function, gradient, points, form, order, name, require)
-    return _at_drawn_points(function, gradient, shapes, domain, form, order, name, require)
+
+    def checked(slope: Any, slope_form: str | None) -> OperationCheck:
+        if points:
+            return _at_points(function, slope, points, slope_form, order, name, require)
+        return _at_drawn_points(function, slope, shapes, domain, slope_form, order, name, require)
+
+    if jvp is None:
+        return checked(gradient, form)
+    if order != 1:
+        raise malformed("order", "1 beside jvp", str(order))
+    if not points:
+        raise malformed("arguments", "a point beside jvp", "none", "give the arguments, or at=[…]")
+    of_jvp = _with_linearity(checked(jvp, "jvp"), function, jvp, points[0])
+    return of_jvp if gradient is None else _joined(checked(gradient, form), of_jvp)
+
+
+def _with_linearity(check: OperationCheck, function: Any, jvp: Any, point: tuple[Any, ...]) -> OperationCheck:
+    """Return the check of a Jacobian-vector product with the findings that concern it alone."""
+    if check.verdict is Verdict.INCORRECT:
+        return check
+    taken = read_arguments(function, point)
+    fixed = tuple(place for place, array in enumerate(taken.arrays) if array.dtype.kind != "f")
+    product = read_product(function, jvp, point)
+    findings = tuple(linearity_findings(function, product, taken, fixed))
+    return replace(check, verdict=Verdict.INCORRECT, findings=findings) if findings else check
+
+
+def _joined(first: OperationCheck, second: OperationCheck) -> OperationCheck:
+    """Return one result of two checks of the same function."""
+    failing = next((check for check in (first, second) if check.findings), first)
+    verdicts = (first.verdict, second.verdict)
+    worst = next(
+        (verdict for verdict in (Verdict.INCORRECT, Verdict.UNDECIDED) if verdict in verdicts),
+        Verdict.CORRECT,
+    )
+    return replace(
+        failing,
+        verdict=worst,
+        cases=first.cases + second.cases,
+        findings=(*first.findings, *second.findings),
+        warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings))),
+    )
 
 
 def _at_points(

@@ -112,6 +112,16 @@ FINDINGS: Mapping[str, FindingTexts] = MappingProxyType(
                 "Through how many copies does an entry of {place} reach the loss?",
             ),
             FindingTexts(
+                "jvp-not-linear",
+                "the jvp of a sum of tangents is not the sum of their jvps. They differ by up to {actual}.",
+                "Which term of the jvp is not multiplied by exactly one tangent?",
+            ),
+            FindingTexts(
+                "jvp-value",
+                "the jvp returns another value than the function.",
+                "Does the jvp compute the same value as the function?",
+            ),
+            FindingTexts(
                 "argument-changed",
                 "{place} changes {actual} in place, which belongs to its caller.",
                 "Make a new array where the code assigns, or adds with += to, what it was given.",
@@ -144,6 +154,7 @@ FORMS: Mapping[str, str] = MappingProxyType(
         "layer": "a layer that keeps its parameters and their gradients",
         "torch": "a function or a module of PyTorch, with the gradients of autograd",
         "jax": "a function of JAX, with the gradients of its vjp",
+        "jvp": "a function, and its Jacobian-vector product, which takes tangents",
     }
 )  # of functions and their gradients
 
@@ -253,7 +264,7 @@ def of_finding(finding: OperationFinding) -> Iterator[str]:
 
 
 def _place(finding: OperationFinding) -> str:
-    if finding.place in ("forward", "backward"):
+    if finding.place in ("forward", "backward", "jvp"):
         return finding.place
     return f"backward, the gradient of {finding.place}"
 

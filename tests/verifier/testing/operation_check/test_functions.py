@@ -44,7 +44,7 @@ def test_a_wrong_gradient_is_found_in_every_form(case: str) -> None:
 
 
 def test_every_form_is_tried() -> None:
-    assert {row[0] for row in FORMS_WRITTEN.values()} | {"operation", "jax"} == set(FORMS)
+    assert {row[0] for row in FORMS_WRITTEN.values()} | {"operation", "jax", "jvp"} == set(FORMS)
 
 
 def test_points_are_drawn_where_none_are_given() -> None:
