@@ -53,10 +53,10 @@ from api.services.assignments import warn_of_open_checks
 from api.settings import Settings, read_settings
 from verifier.engine.threads import disable_heap_trimming
 
-_DESCRIPTION = """Is this gradient right, and if not, what is the mistake?
+_DESCRIPTION = """Check gradients of neural networks and name the mistake in a wrong one.
 
-Submit a network, its parameters, a batch, a loss and the gradients that you computed; get a report of
-discrepancy per parameter. Errors are RFC 9457 problem documents."""
+Send a network, its parameters, a batch, a loss and the gradients that you computed. The answer is a report
+with the error of each parameter and the mistake. Errors are RFC 9457 problem documents."""
 
 _ROUTES = (
     checks,

@@ -1,4 +1,4 @@
-"""Is this gradient right, and if not, what is the mistake?
+"""Check gradients of neural networks, and name the mistake in a wrong one.
 
 >>> import gradjury
 >>> report = gradjury.verify(gradjury.load("homework.json"))

@@ -45,7 +45,7 @@ def print_settings(
 @cli.app.command()
 def doctor(
     database_url: Annotated[
-        str | None, typer.Option(help="The service's database; GRADJURY_DATABASE_URL otherwise.")
+        str | None, typer.Option(help="Database of the service (default: GRADJURY_DATABASE_URL).")
     ] = None,
 ) -> None:
     """Check what the service depends on: database, tables, clock, disk, oracles.

@@ -15,7 +15,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(min=1, help="Processes that answer requests.")] = 1,
     database_url: Annotated[
-        str | None, typer.Option(help="sqlite:///FILE or postgresql://…; GRADJURY_DATABASE_URL otherwise.")
+        str | None, typer.Option(help="sqlite:///FILE or postgresql://… (default: GRADJURY_DATABASE_URL).")
     ] = None,
     root_path: Annotated[
         str | None,
@@ -25,7 +25,7 @@ def serve(
         bool | None,
         typer.Option(
             "--worker/--no-worker",
-            help="Judge batches in these processes too; GRADJURY_WORKER otherwise, or yes.",
+            help="Judge batches in these processes, too (default: GRADJURY_WORKER, or yes).",
         ),
     ] = None,
 ) -> None:
@@ -46,9 +46,9 @@ def serve(
 
 @cli.app.command()
 def worker(
-    name: Annotated[str | None, typer.Option(help="What logs call it; the machine's name otherwise.")] = None,
+    name: Annotated[str | None, typer.Option(help="Worker name (default: host name).")] = None,
     database_url: Annotated[
-        str | None, typer.Option(help="The service's database; GRADJURY_DATABASE_URL otherwise.")
+        str | None, typer.Option(help="Database of the service (default: GRADJURY_DATABASE_URL).")
     ] = None,
 ) -> None:
     """Judge batches until interrupted, beside the service or on another machine."""

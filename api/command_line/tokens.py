@@ -21,27 +21,29 @@ _token_commands = typer.Typer(
 cli.app.add_typer(_token_commands, name="token")
 
 _TokenDatabase = Annotated[
-    str | None, typer.Option(help="sqlite:///FILE or postgresql://…; GRADJURY_DATABASE_URL otherwise.")
+    str | None, typer.Option(help="sqlite:///FILE or postgresql://… (default: GRADJURY_DATABASE_URL).")
 ]
 
 
 @_token_commands.command(name="create")
 def create_tokens(
     role: Annotated[str, typer.Option(help="grader, student or ci.")],
-    subject: Annotated[str | None, typer.Option(help="Who holds it: the student, or the grader.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Name of the student or grader.")] = None,
     subjects: Annotated[
         Path | None,
         typer.Option(help="A file of names, one a line, or CSV of name,lms_id; prints CSV of name,token."),
     ] = None,
     assignment: Annotated[
-        list[str] | None, typer.Option(help="Id of an assignment that it opens; repeat for several.")
+        list[str] | None, typer.Option(help="Assignment ID that the token gives access to; can be repeated.")
     ] = None,
-    expires: Annotated[str | None, typer.Option(help="Lifetime such as 30d, 12h, 8w; else for good.")] = None,
+    expires: Annotated[
+        str | None, typer.Option(help="Lifetime such as 30d, 12h, 8w; default: never expires.")
+    ] = None,
     database_url: _TokenDatabase = None,
 ) -> None:
     """Make a token and print it, this once: only a digest is kept."""
     if (subject is None) == (subjects is None):
-        refuse("expected one of --subject NAME and --subjects FILE")
+        refuse("give either --subject NAME or --subjects FILE")
     with open_repository(database_url) as repository:
         from api.service import utc_now  # loads FastAPI
         from api.services.roster import read_roster
@@ -84,7 +86,7 @@ def list_tokens(database_url: _TokenDatabase = None) -> None:
 
 @_token_commands.command(name="revoke")
 def revoke_token(
-    token_id: Annotated[str, typer.Argument(help="As `token list` shows it; the token's own middle part.")],
+    token_id: Annotated[str, typer.Argument(help="ID of the token, as in `token list`.")],
     database_url: _TokenDatabase = None,
 ) -> None:
     """Revoke a token: it opens nothing from now on."""

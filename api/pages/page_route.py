@@ -37,23 +37,23 @@ SECURITY_HEADERS = {
 }
 _REMEDIES: Mapping[int, str] = MappingProxyType(
     {
-        400: "Choose the file again, or another one: it came broken, or it is none of the formats.",
-        401: "Log in with a token. Who gives the course has them: gradjury token create.",
-        403: "Ask who gave you the token, or log in with another one.",
-        404: "Look for it on the page before, or log in with a token that opens it.",
-        405: "Go back to the page that brought you here, and send its form.",
-        409: "Go back and look at what is there now.",
+        400: "Choose the file again, or another one. It is damaged, or not one of the formats.",
+        401: "Log in with a token. Ask your instructor for one.",
+        403: "Ask the person who gave you the token, or log in with another one.",
+        404: "Go back and try another link, or log in with a token that has access.",
+        405: "Please go back and submit the form again.",
+        409: "Go back and look at the current state.",
         413: "Send a smaller file: safetensors instead of JSON, or fewer examples.",
-        415: "Choose a file of one of the formats that the page names.",
-        422: "Mend what is named here, and send it again.",
-        429: "Wait, and try it again.",
-        503: "Wait, and try it again: nothing was stored of what you sent, and nothing else is lost.",
+        415: "Choose a file in one of the formats on the page.",
+        422: "Fix the problems listed here, and submit it again.",
+        429: "Wait a moment, and try again.",
+        503: "Wait a moment, and try again. Your request was not stored. Nothing else is lost.",
     }
 )
-_DEFAULT_REMEDY = "Go back and try it again."
+_DEFAULT_REMEDY = "Go back and try again."
 _HTTP_DETAILS = {
     HTTPStatus.NOT_FOUND: "there is no such page",
-    HTTPStatus.METHOD_NOT_ALLOWED: "this address takes no such request",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this address cannot be opened directly",
 }
 _PAGE_ERRORS = (ProblemError, RefusedError, MalformedSubmission, RequestValidationError, HTTPException)
 PageError = ProblemError | RefusedError | MalformedSubmission | RequestValidationError | HTTPException

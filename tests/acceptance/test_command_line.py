@@ -151,8 +151,8 @@ def test_oracles_of_graphs_and_layers_may_be_asked_and_say_if_they_apply(
     names = [write_example(tmp_path, "sigmoid-mse"), write_example(tmp_path, "olah")]
     result = run("check", *names, "--oracles", "backpropagation,forward_mode", folder=tmp_path)
     assert result.returncode == 0
-    assert "forward_mode not asked (it knows graphs alone)" in result.stdout
-    assert "forward_mode agrees" in result.stdout
+    assert "forward_mode not used (it knows graphs alone)" in result.stdout
+    assert "oracles: backpropagation and forward_mode agree" in result.stdout
 
 
 @pytest.mark.parametrize(

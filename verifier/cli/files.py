@@ -91,7 +91,7 @@ def title_of(source: str, folder: str) -> str:
 
 
 def folders_without_files(arguments: Iterable[str], sources: Iterable[str]) -> Iterator[str]:
-    """Yield the folders of students who handed in no file, where each student has a folder."""
+    """Yield the folders of students who submitted no file, where each student has a folder."""
     sources = list(sources)
     for argument in arguments:
         if not os.path.isdir(argument):  # noqa: PTH112

@@ -51,7 +51,7 @@ app = typer.Typer(
     cls=PipeSafeGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Is this gradient right, and if not, what is the mistake?",
+    help="Check gradients of neural networks and name the mistake in a wrong one.",
 )
 
 
@@ -86,7 +86,7 @@ def _version(
 @app.command()
 def check(
     files: Annotated[
-        list[str], typer.Argument(help="Submissions; '-' is standard input, a folder its files; globs.")
+        list[str], typer.Argument(help="Submissions: files, folders or globs; '-' is standard input.")
     ],
     assignment: Annotated[
         Path | None,
@@ -94,37 +94,40 @@ def check(
     ] = None,
     names: Annotated[
         Path | None,
-        typer.Option(help='Names in FILES, as JSON: {"W1": "layers.0.weight"}. Common ones need none.'),
+        typer.Option(help='Names in FILES, as JSON: {"W1": "layers.0.weight"}. Common ones are known.'),
     ] = None,
     format_name: Annotated[
-        str, typer.Option("--format", help="text, json, html, grades (a row a student), … (see catalogue).")
+        str,
+        typer.Option("--format", help="text, json, html, grades, … (see catalogue)."),
     ] = "text",
-    output: Annotated[
-        Path | None, typer.Option(help="Write the reports there instead of printing them.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Output file (default: standard output).")] = None,
     output_dir: Annotated[
         Path | None,
-        typer.Option(help="Write a report for each submission there, in the student's view; see --audience."),
+        typer.Option(help="Folder for one report per submission, as students see it; see --audience."),
     ] = None,
     preset: Annotated[str | None, typer.Option(help="Tolerance: strict, standard or lenient.")] = None,
-    rtol: Annotated[float | None, typer.Option(help="Tolerance relative to each entry's scale.")] = None,
+    rtol: Annotated[float | None, typer.Option(help="Relative tolerance.")] = None,
     atol: Annotated[float | None, typer.Option(help="Absolute tolerance.")] = None,
-    oracles: Annotated[str | None, typer.Option(help="Names separated by commas; see catalogue.")] = None,
-    entries: Annotated[str, typer.Option(help="'all' puts the whole arrays into json.")] = "worst",
+    oracles: Annotated[str | None, typer.Option(help="Oracles, separated by commas (see catalogue).")] = None,
+    entries: Annotated[str, typer.Option(help="'all' adds whole arrays to JSON reports.")] = "worst",
     points: Annotated[
         str | None,
-        typer.Option(help="What a submission is worth: 10, or layers.0.weight=2,layers.0.bias=1."),
+        typer.Option(help="Points: 10, or layers.0.weight=2,layers.0.bias=1."),
     ] = None,
     audience: Annotated[
         str | None,
         typer.Option(
-            help="grader, or student: verdicts and hints alone. With --output-dir student, else grader."
+            help="grader or student (only verdicts and hints); default: grader, with --output-dir student."
         ),
     ] = None,
     junit_dialect: Annotated[str, typer.Option(help="jenkins (strict) or gitlab.")] = "jenkins",
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Processes; as many as cores.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Number of processes (default: number of cores).")
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what is wrong.")] = False,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever was found.")] = False,
+    exit_zero: Annotated[
+        bool, typer.Option("--exit-zero", help="Exit with 0 even if submissions are incorrect.")
+    ] = False,
 ) -> None:
     """Judge submissions.
 
@@ -160,22 +163,22 @@ def check(
 @app.command()
 def bundle(
     platform: Annotated[str, typer.Argument(help="gradescope, prairielearn, classroom50, github or gitlab.")],
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Where to write it: an empty folder, or none.")
-    ],
-    assignment: Annotated[Path, typer.Option(help="An assignment, or a submission whose problem to take.")],
-    image: Annotated[str | None, typer.Option(help="prairielearn: what you call the grader's image.")] = None,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Output folder; must be empty or not exist.")],
+    assignment: Annotated[Path, typer.Option(help="Assignment file, or a submission with its problem.")],
+    image: Annotated[str | None, typer.Option(help="prairielearn: name of the grader's image.")] = None,
     uuid: Annotated[
-        str | None, typer.Option(help="prairielearn: the question's; derived from the assignment else.")
+        str | None,
+        typer.Option(help="prairielearn: UUID of the question (default: from the assignment)."),
     ] = None,
     zip_file: Annotated[
-        Path | None, typer.Option("--zip", help="gradescope: the zip to upload; DIR/autograder.zip else.")
+        Path | None,
+        typer.Option("--zip", help="gradescope: zip to upload (default: DIR/autograder.zip)."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Write into a folder that is not empty, over the same names.")
+        bool, typer.Option("--force", help="Write into a folder that is not empty and replace files.")
     ] = False,
 ) -> None:
-    """Write what an instructor uploads to a grading platform, around an assignment."""
+    """Write the files of an assignment for a grading platform."""
 
     from verifier.cli.bundle import BundleChoices, write_bundle  # loads numpy
 
@@ -185,17 +188,15 @@ def bundle(
 
 @app.command()
 def example(
-    name: Annotated[str | None, typer.Argument(help="Which one; leave it out for the list.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Name of an example (default: list all).")] = None,
     format_name: Annotated[FileFormat, typer.Option("--format")] = FileFormat.JSON,
-    output: Annotated[Path | None, typer.Option(help="Write it there instead of printing it.")] = None,
-    strong: Annotated[
-        bool, typer.Option("--strong", help="Draw numbers that reveal every bug the shape allows.")
-    ] = False,
+    output: Annotated[Path | None, typer.Option(help="Output file (default: standard output).")] = None,
+    strong: Annotated[bool, typer.Option("--strong", help="Draw numbers that reveal every mistake.")] = False,
     like: Annotated[
-        Path | None, typer.Option(help="With --strong: a submission whose network and loss to take.")
+        Path | None, typer.Option(help="With --strong: submission with the network and loss.")
     ] = None,
 ) -> None:
-    """Print a submission to start from."""
+    """Print an example submission."""
     from verifier.documents.files import write_document  # loads numpy
     from verifier.documents.json import to_json
     from verifier.documents.output import open_output
@@ -234,12 +235,12 @@ def example(
 @app.command(name="inspect")
 def inspect_problems(
     files: Annotated[
-        list[str], typer.Argument(help="Submissions, gradients not needed; '-' is standard input.")
+        list[str], typer.Argument(help="Problems, with or without gradients; '-' is standard input.")
     ],
     format_name: Annotated[InspectionFormat, typer.Option("--format")] = InspectionFormat.TEXT,
-    output: Annotated[Path | None, typer.Option(help="Write there instead of printing.")] = None,
+    output: Annotated[Path | None, typer.Option(help="Output file (default: standard output).")] = None,
 ) -> None:
-    """Report which bugs a problem can detect, which it hides or confuses, and what to change."""
+    """Report which mistakes a problem reveals, hides or confuses, and what to change."""
     from verifier.cli.inspect import inspect_files  # loads numpy
 
     raise typer.Exit(int(inspect_files(files, format_name, output)))
@@ -251,17 +252,21 @@ def import_network(
     files: Annotated[list[Path], typer.Argument(help="The network; for keras also its .weights.h5.")],
     inputs: Annotated[str | None, typer.Option(help="File of inputs: npy or JSON.")] = None,
     targets: Annotated[str | None, typer.Option(help="File of targets: npy or JSON.")] = None,
-    loss: Annotated[str | None, typer.Option(help="As in a submission: a preset, a name, or JSON.")] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="Loss: a preset, a name, or JSON as in a submission.")
+    ] = None,
     gradients: Annotated[
         str | None, typer.Option(help="File of gradients by the source's names: npz, safetensors or JSON.")
     ] = None,
     activations: Annotated[
-        str | None, typer.Option(help="state_dict: one for all hidden layers, or one a layer, by commas.")
+        str | None, typer.Option(help="state_dict: one for all hidden layers, or a list with commas.")
     ] = None,
-    order: Annotated[str | None, typer.Option(help="state_dict: the layers' names, by commas.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Write the submission there: json, npz, …")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="state_dict: names of the layers in order, with commas.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Output file (json, npz, …).")] = None,
 ) -> None:
-    """Make a submission of a network that another library saved, a batch and gradients."""
+    """Convert a saved network, a batch and gradients into a submission."""
     from verifier.cli.import_network import import_files  # loads numpy
 
     options = {"inputs": inputs, "targets": targets, "loss": loss, "gradients": gradients}

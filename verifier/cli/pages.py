@@ -195,7 +195,7 @@ def coincidences() -> dict[str, dict[str, tuple[str, ...]]]:
 TABLE = "gallery.jsonl"  # not .json: `gradjury check examples/gallery` takes those for submissions
 _HEAD = f"""# The gallery
 
-Mistakes that somebody really made, each handed in again: as the library computes it where a release is
+Mistakes that somebody really made, each submitted again: as the library computes it where a release is
 named, else made once more from its description. What GradJury says of them is computed, and a test holds it
 to what the citation says. Each `.json` here is a submission, `gradjury check examples/gallery` judges them
 all, and [`{TABLE}`]({TABLE}) is this table for programs. The files are generated: `make docs`.
@@ -257,11 +257,11 @@ def _section(row: GalleryRow) -> Iterator[str]:
     if row.release:
         yield f"- computed by: {row.release}"
     yield f"- declared loss: {declared_loss(row.report)}"
-    yield f"- handed in: [`{row.name}.json`]({row.name}.json)"
+    yield f"- submitted: [`{row.name}.json`]({row.name}.json)"
     for diagnosis in row.report.diagnosis:
         yield f"- GradJury: **{heading(diagnosis)}**. {diagnosis.explanation}"
         if diagnosis.also_consistent:
-            yield f"  The same numbers here would come from: {', '.join(diagnosis.also_consistent)}."
+            yield f"  Cannot be told apart here from: {', '.join(diagnosis.also_consistent)}."
     yield f"- again: `{row.command}`"
 
 

@@ -31,7 +31,7 @@ _BETWEEN = (
 )
 UNSORTED = "no-topological-order"
 _SEARCH = (
-    "All gradients that were handed in follow if the backward steps run in the order of {search}. A node "
+    "All submitted gradients follow if the backward steps run in the order of {search}. A node "
     "then hands on its gradient before all nodes that use it have added to it."
 )
 _SEARCH_HINT = (

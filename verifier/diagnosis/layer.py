@@ -81,7 +81,7 @@ class GradientTarget:
     def data(self) -> Array:
         """Submitted gradient without penalties, divided by the factor."""
         if self.part.submitted is None:
-            raise ValueError(f"{self.part.name} was not handed in, so nothing explains it")
+            raise ValueError(f"{self.part.name} was not submitted, so nothing explains it")
         return (self.part.submitted - self.penalty) / self.factor
 
     @cached_property

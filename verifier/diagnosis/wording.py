@@ -20,7 +20,7 @@ _EQUATIONS = {
     "weight_gradient": "the weight gradient of {place}",
     "bias_gradient": "the bias gradient of {place}",
     "penalty": "the penalty's part",
-    "numbers": "the numbers that were handed in",
+    "numbers": "the submitted numbers",
 }
 _WEIGHTS_SHOWN = 8
 
@@ -37,15 +37,15 @@ _BESIDE_FOR_STUDENTS = {
 }
 _PUBLIC = ("place", "above", "examples", "outputs")  # placeholders of explanations for students
 _NO_PLAIN_OVERFLOW = (
-    "NaN or infinity was handed in for {parameters}, first in {place}. Plain formulas stay within the range "
+    "NaN or infinity was submitted for {parameters}, first in {place}. Plain formulas stay within the range "
     "of the numbers on this problem, so look for a 0/0, a log(0) or an entry that was never set."
 )
 _CUT = (
-    "The gradient that was handed in is wrong, and the error first shows in {where}. The search for mistakes "
-    "that reproduce the numbers ended at its budget, before all were tried: it may still be a known one."
+    "The submitted gradient is wrong, and the error starts in {where}. The search was cut short before all "
+    "known mistakes were tried, so it may be one of them."
 )
 _NO_PLAIN_OVERFLOW_FOR_STUDENTS = (
-    "NaN or infinity was handed in. Plain formulas stay within the range of the numbers on this problem, so "
+    "NaN or infinity was submitted. Plain formulas stay within the range of the numbers on this problem, so "
     "look for a 0/0, a log(0) or an entry that was never set."
 )
 
@@ -99,7 +99,7 @@ def _places(finding: Finding) -> str:
     """Return a sentence that names the inputs or units of the layer to which a mistake is limited."""
     for kind in ("inputs", "units"):
         if kind in finding.estimates:
-            return f" It is so for the layer's {kind} {_shown(finding.estimates[kind])} alone."
+            return f" Only the layer's {kind} {_shown(finding.estimates[kind])} are affected."
     return ""
 
 
@@ -134,6 +134,7 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
         "factor": "" if finding.factor is None else f"{finding.factor:.6g}",
         "other": "another layer",
         "used": "another function",
+        "derivative": _derivative(problem, finding),
         "alternative": "another loss",
         "example": "",
         "weights": "",
@@ -142,6 +143,28 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
         "noise": _noise(finding),
     }
     return filled | {name: _shown(value) for name, value in finding.estimates.items()}
+
+
+_DERIVATIVES = {  # in terms of a and z = g(a)
+    "identity": "1",
+    "sigmoid": "z(1 − z)",
+    "tanh": "1 − z²",
+    "relu": "1 for a > 0, else 0",
+    "leaky_relu": "1 for a > 0, else the slope",
+    "elu": "1 for a > 0, else z + alpha",
+    "softplus": "sigmoid(a)",
+    "gelu": "Φ(a) + a φ(a)",
+    "silu": "s(1 + a(1 − s)) with s = sigmoid(a)",
+}
+
+
+def _derivative(problem: Problem, finding: Finding) -> str:
+    """Return the right derivative of the activation as an equation, such as `tanh′ = 1 − z²`."""
+    layers = finding.layers or ((finding.layer,) if finding.layer is not None else ())
+    names = {problem.network.layers[layer].activation.name for layer in layers}
+    if len(names) == 1 and (name := names.pop()) in _DERIVATIVES:
+        return f"{name}′ = {_DERIVATIVES[name]}"
+    return "that is not g′"
 
 
 def _layer_name(problem: Problem, layer: int) -> str:
@@ -188,10 +211,10 @@ def _units(evidence: SubmittedEvidence, finding: Finding) -> str:
     if error.size < 2 or not error.any():
         return ""
     affected = np.flatnonzero(error > max_error)
-    which = "every unit" if affected.size == error.size else f"{affected.size} of {error.size} units"
+    which = "All units" if affected.size == error.size else f"{affected.size} of {error.size} units"
     if affected.size == 1:
-        return f" It shows in unit {int(affected[0])} of layer {finding.layer} alone."
-    return f" It shows in {which} of layer {finding.layer}, most in unit {int(error.argmax())}."
+        return f" Only unit {int(affected[0])} of layer {finding.layer} is affected."
+    return f" {which} of layer {finding.layer} are affected, most of all unit {int(error.argmax())}."
 
 
 _COMPOUNDS = "batch-mean-again-in-hidden-layers"  # repeated in every layer below

@@ -154,12 +154,12 @@ def _parse_with_json(text: str | bytes) -> Any:
         where = f"line {error.lineno}, column {error.colno}"
         raise UnreadableSubmission(
             "JSON text",
-            f"text that breaks off or errs at {where} ({error.msg})",
+            f"invalid JSON at {where} ({error.msg})",
             "check it with any JSON tool",
         ) from None
     except UnicodeDecodeError as error:
         raise UnreadableSubmission(
-            "JSON text", f"bytes that are no UTF-8 at position {error.start}", "save it as UTF-8"
+            "JSON text", f"bytes that are not UTF-8 at position {error.start}", "save it as UTF-8"
         ) from None
     except RecursionError:
         raise UnreadableSubmission(

@@ -38,9 +38,9 @@ def join_tensors(
 ) -> dict[str, Any]:
     """Return the document of tensors and a text. Raises: MalformedSubmission for unknown tensor names."""
     if text is None:
-        rule = f"a submission, with everything but the tensors as one JSON text named {TEXT!r}"
+        rule = f"a submission: its arrays, and the other fields as a JSON text named {TEXT!r}"
         remedy = "if they are a student's gradients, add --assignment FILE"
-        raise malformed("", rule, "arrays alone", remedy)
+        raise malformed("", rule, "only arrays", remedy)
     errors = ErrorCollector()
     document = parse(text, bounds)
     if not isinstance(document, dict):

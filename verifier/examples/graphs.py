@@ -211,7 +211,7 @@ GRAPH_EXAMPLES: Mapping[str, GraphExample] = MappingProxyType(
             ),
             GraphExample(
                 "cbow",
-                "a graph: the mean of words' vectors foretells the word between, from a table",
+                "a graph: predict a word from the mean embedding of its neighbours",
                 _cbow,
             ),
         )

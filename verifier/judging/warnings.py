@@ -294,7 +294,7 @@ def _chain_warnings(problem: GraphProblem, comparisons: Mapping[str, Comparison]
         yield ReportWarning(
             "chain-breaks",
             f"from the output back, the first wrong gradient{' is' if len(breaks) == 1 else 's are'} "
-            f"{names}{rest}: all that was handed in behind {'it' if len(breaks) == 1 else 'them'} is right",
+            f"{names}{rest}: all submitted gradients behind {'it' if len(breaks) == 1 else 'them'} are right",
         )
 
 

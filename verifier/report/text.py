@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from math import isnan
 
 from verifier.report import wording
-from verifier.report.model import Audience, ParameterReport, ReportData
+from verifier.report.model import UNEXPLAINED_ID, Audience, ParameterReport, ReportData
 from verifier.report.verdict import Verdict
 from verifier.report.wording import sanitize_line
 
@@ -51,27 +51,28 @@ def _lines(report: ReportData) -> Iterator[str]:
     yield _verdict(report)
     if counts := wording.counts(report):
         yield f"  {counts}"
-    if report.audience is Audience.GRADER:
-        yield f"  {wording.graded_under(report)}"
+    if report.loss.verdict is not None and report.loss.verdict is not Verdict.CORRECT:
         yield f"  {wording.loss(report)}"
     yield from (f"  {line}" for line in wording.first_wrong_lines(report))
     for row in report.diagnosis:
         yield ""
         yield f"  diagnosis: {wording.heading(row)}"
-        yield from (f"    {sentence}" for sentence in wording.sentences(row))
+        example = wording.example_entry(report, row)
+        yield from (f"    {sentence}" for sentence in wording.sentences(row, example))
     if report.parameters:
         yield ""
         yield from _table(report)
     yield from _worst(report)
+    if report.audience is Audience.GRADER:
+        yield ""
+        yield f"  {wording.loss_line(report)}"
+        if report.evidence:
+            yield from (f"  {line}" for line in wording.oracle_lines(report))
     if report.warnings:
         yield ""
         yield from (
             f"  note ({warning.code}): {sanitize_line(warning.detail)}" for warning in report.warnings
         )
-    if report.evidence:
-        yield ""
-        yield "  oracles:"
-        yield from (f"    {sentence}" for sentence in wording.oracles(report))
 
 
 def _table(report: ReportData) -> Iterator[str]:
@@ -101,6 +102,9 @@ def _row(parameter: ParameterReport) -> tuple[str, ...]:
 
 
 def _worst(report: ReportData) -> Iterator[str]:
+    """Yield the worst numbers of parameters whose error no diagnosis explains."""
+    if report.diagnosis and all(row.bug and row.bug != UNEXPLAINED_ID for row in report.diagnosis):
+        return
     for parameter in report.parameters.values():
         if parameter.verdict not in (Verdict.INCORRECT, Verdict.UNDECIDED) or not parameter.worst:
             continue

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import isfinite, isnan
+from typing import Any
 
 from verifier.report.document import summary_of
 from verifier.report.model import Audience, Diagnosis, Entry, NodeOutline, ParameterReport, ReportData
@@ -57,8 +58,8 @@ _STATUSES = {
 _STATES = {
     Verdict.CORRECT: "correct",
     Verdict.INCORRECT: "incorrect",
-    Verdict.UNDECIDED: "undecided: it cannot honestly be told",
-    Verdict.MISSING: "no gradient was given",
+    Verdict.UNDECIDED: "undecided",
+    Verdict.MISSING: "no gradient was submitted",
 }
 
 
@@ -107,13 +108,52 @@ def parameter_summary(row: ParameterReport) -> str:
 
 
 def graded_under(report: ReportData) -> str:
-    """Return the loss and the precision of the check."""
-    return f"graded under: {declared_loss(report)}; {report.precision}"
+    """Return the loss function and the precision of the check."""
+    return f"loss function: {declared_loss(report)}; {report.precision}"
+
+
+_LOSSES = {
+    "mse": "squared error",
+    "cross_entropy": "cross entropy",
+    "binary_cross_entropy": "binary cross entropy",
+}
+_OVER = {"batch": "examples", "outputs": "outputs"}
 
 
 def declared_loss(report: ReportData) -> str:
-    """Return all fields of the loss, presets expanded."""
-    return ", ".join(f"{key} {format_value(value)}" for key, value in report.loss.graded_under.items())
+    """Return the loss in words: `½ squared error, mean over examples, sum over outputs`."""
+    fields = dict(report.loss.graded_under)
+    name, factor = str(fields.pop("name", "")), fields.pop("factor", 1)
+    parts = [f"{_factor(factor)}{_LOSSES.get(name, name)}"] if name else []
+    for key, value in fields.items():
+        if key in _OVER:
+            parts.append(f"{value} over {_OVER[key]}")
+        elif isinstance(value, dict):
+            parts.append(f"{key} penalty with {_penalty(value)}")
+        else:
+            parts.append(f"{key} {format_value(value)}")
+    return ", ".join(parts)
+
+
+def _factor(value: Any) -> str:
+    return "" if value == 1 else "½ " if value == 0.5 else f"{format_value(value)} × "
+
+
+def _penalty(fields: dict[str, Any]) -> str:
+    return ", ".join(_penalty_field(key, value) for key, value in fields.items())
+
+
+def _penalty_field(key: str, value: Any) -> str:
+    if key == "batch":
+        return "divided by N" if value == "mean" else "not divided by N"
+    if key == "biases":
+        return "on weights and biases" if value else "on weights"
+    return f"{key} {format_value(value)}"
+
+
+def loss_line(report: ReportData) -> str:
+    """Return the loss with its function and the precision, and the verdict on the reported one."""
+    return f"{loss(report)} ({declared_loss(report)}; {report.precision})"
 
 
 def loss(report: ReportData) -> str:
@@ -133,11 +173,23 @@ def tolerance(report: ReportData) -> str:
     )
 
 
+def oracle_lines(report: ReportData) -> Iterator[str]:
+    """Yield one line about all oracles if they agree, otherwise one for each."""
+    if all(item.agrees and not item.reason for item in report.evidence):
+        within = max(item.max_disagreement or 0.0 for item in report.evidence)
+        names = join_with_and(*(item.oracle for item in report.evidence))
+        agree = "agree" if len(report.evidence) > 1 else "agrees"
+        yield f"oracles: {names} {agree} within {format_number(within, '.1g')}"
+    else:
+        yield "oracles:"
+        yield from (f"  {line}" for line in oracles(report))
+
+
 def oracles(report: ReportData) -> Iterator[str]:
     """Yield one sentence per oracle."""
     for item in report.evidence:
         if item.agrees is None:
-            yield f"{item.oracle} not asked ({item.reason or 'no entry could be told'})"
+            yield f"{item.oracle} not used ({item.reason or 'no entry could be computed'})"
         else:
             word = "agrees" if item.agrees else "CONTRADICTS"
             within = format_number(item.max_disagreement or 0.0, ".1g")
@@ -208,18 +260,35 @@ def diagnoses_of(report: ReportData, name: str) -> Iterator[Diagnosis]:
             yield row
 
 
-def sentences(row: Diagnosis) -> Iterator[str]:
-    """Yield the sentences and formulas of a diagnosis."""
+def reproduction(residual: float) -> str:
+    """Return how closely a mistake gives the submitted numbers."""
+    difference = f", up to a relative difference of {residual:.0e}" if residual else ""
+    return f"This mistake gives exactly your numbers{difference}."
+
+
+def example_entry(report: ReportData, row: Diagnosis) -> str:
+    """Return the worst number of the first parameter of a diagnosis; empty if the report has none."""
+    for name in row.parameters:
+        parameter = report.parameters.get(name)
+        if parameter is not None and parameter.worst:
+            worst = parameter.worst[0]
+            return f"example: {_sanitised(name)} {list(worst.index)}: {entry(worst)}"
+    return ""
+
+
+def sentences(row: Diagnosis, example: str = "") -> Iterator[str]:
+    """Yield the sentences and formulas of a diagnosis, and a number that shows it."""
     if row.explanation:
         yield sanitize_line(row.explanation)
     if row.right:
         yield f"right: {row.right}"
         yield f"used:  {row.wrong}"
+    if example:
+        yield example
     if row.bug != "unexplained" and row.residual is not None:
-        explained = f"all but {row.residual:.0e}" if row.residual else "all"
-        yield f"this reproduces {explained} of what was handed in"
+        yield reproduction(row.residual)
     if row.also_consistent:
-        yield f"the same numbers here would come from: {', '.join(row.also_consistent)}"
+        yield f"cannot be told apart here from: {', '.join(row.also_consistent)}"
     if row.hint:
         yield f"hint: {sanitize_line(row.hint)}"
 

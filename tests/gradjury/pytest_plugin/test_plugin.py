@@ -301,7 +301,7 @@ def test_a_wrong_operation_fails_with_the_rule_and_the_smallest_input(
     assert (outcomes["passed"], outcomes["failed"]) == (1, 1)
     result.stdout.fnmatch_lines(
         [
-            "Multiply is wrong, held against multiply",
+            "Multiply is wrong, compared with multiply",
             "  bias-not-summed in backward, the gradient of b",
             "  the smallest input found that shows it:",
             "    a = np.array([[]1.0[]])",

@@ -63,7 +63,7 @@ def test_where_the_search_was_cut_it_says_so_and_claims_nothing(monkeypatch):
         report = verify_gradients(problem, wrong)
         assert rows(report) == expected_rows
         last = report.diagnosis[-1].explanation
-        assert "ended at its budget" in last
+        assert "search was cut short" in last
         assert "No mistake of the catalogue" not in last
 
 

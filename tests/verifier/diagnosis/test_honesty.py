@@ -69,8 +69,8 @@ def test_a_single_wrong_entry_is_unexplained_where_it_is(poke, change):
     report = verify_gradients(problem, gradients)
     assert rows(report) == [("unexplained", *place)]
     assert report.diagnosis[0].parameters == (name,)
-    assert f"most in unit {index[-1]}" in (text := report.diagnosis[0].explanation) or (
-        f"in unit {index[-1]} of layer {place[0]} alone" in text
+    assert f"most of all unit {index[-1]}" in (text := report.diagnosis[0].explanation) or (
+        f"Only unit {index[-1]} of layer {place[0]} is affected" in text
     )
 
 

@@ -119,7 +119,7 @@ def test_a_penalty_wrong_in_some_places_of_a_layer_names_the_places(case):
     assert rows(report) == [(bug, 1, "penalty")]
     (row,) = report.diagnosis
     assert (row.estimates[kind], row.factor) == (places, factor)
-    assert f"for the layer's {kind} {places} alone" in row.explanation
+    assert f"Only the layer's {kind} {places} are affected" in row.explanation
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ def test_a_report_shows_its_diagnosis_in_one_line_and_in_full():
     assert f"diagnosis: {heading}" in repr(report)
     assert "\n" not in repr(report)
     assert f"  diagnosis: {heading}" in str(report).splitlines()
-    assert "It shows in every unit of layer 0" in report.diagnosis[0].explanation
+    assert "All units of layer 0 are affected" in report.diagnosis[0].explanation
     assert "right: δ_l = " in str(report)
 
 
@@ -37,4 +37,4 @@ def test_a_mistake_in_one_unit_is_told_with_the_unit_and_its_layer():
     gradients = dict(backward(problem)[0])
     gradients["layers.0.bias"] = gradients["layers.0.bias"] + np.eye(problem.network.layers[0].outputs)[2]
     (row,) = verify_gradients(problem, gradients).diagnosis
-    assert row.explanation.endswith("It shows in unit 2 of layer 0 alone.")
+    assert row.explanation.endswith("Only unit 2 of layer 0 is affected.")

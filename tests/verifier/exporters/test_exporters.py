@@ -12,6 +12,7 @@ import pytest
 from tests.pairwise import each
 from tests.verifier.builders import small_document, with_value
 from verifier import verify
+from verifier.examples.layers import example_document
 from verifier.exporters import EXPORTERS
 from verifier.report import wording as sentences
 from verifier.report.model import Entry
@@ -121,13 +122,12 @@ def test_text_is_what_a_report_prints():
     [
         "hw3-q2: incorrect",
         "26 numbers: 25 correct, 1 incorrect",
-        "graded under: name cross_entropy, factor 1, batch mean, on logits; float64",
+        "(cross entropy, mean over examples, on logits; float64)",
         "loss: incorrect: reported 0.7, it is ",
         "layers.0.weight  (3, 4)  incorrect  1/12",
         "worst of layers.0.weight:",
         "[1, 2]  submitted 0.5, expected ",
-        "backpropagation agrees (26 entries",
-        "autograd agrees (26 entries",
+        "oracles: backpropagation, finite_differences and autograd agree within ",
     ]
 )
 def test_text_of_a_wrong_submission(words):
@@ -144,7 +144,7 @@ def test_text_of_a_wrong_submission(words):
         "Worst of `layers.0.weight`:",
         "- [1, 2]: submitted 0.5, expected ",
         "- loss: incorrect: reported 0.7, it is ",
-        "- graded under: name cross_entropy, factor 1, batch mean, on logits; float64",
+        "- loss function: cross entropy, mean over examples, on logits; float64",
         "- tolerance: standard: rtol 1e-06, atol 0",
         "- backpropagation agrees (26 entries",
     ]
@@ -172,12 +172,26 @@ def test_a_report_represents_itself_in_one_short_line(name, words):
     assert all(word in text for word in words), text
 
 
-@pytest.mark.parametrize("format_name", ["text", "markdown"])
-def test_each_oracle_has_a_line_of_its_own(format_name):
-    lines = EXPORTERS[format_name].export(report_of("right")).split("\n")
+def test_each_oracle_has_a_line_of_its_own_in_markdown():
+    lines = EXPORTERS["markdown"].export(report_of("right")).split("\n")
     for item in report_of("right").evidence:
         assert len([line for line in lines if item.oracle in line]) == 1
     assert max(len(line) for line in lines if "agrees" in line) < 80
+
+
+def test_oracles_that_agree_share_a_line_in_text():
+    (line,) = [line for line in str(report_of("right")).splitlines() if "oracles: " in line]
+    assert all(item.oracle in line for item in report_of("right").evidence)
+
+
+def test_the_text_about_one_mistake_fits_a_screen():
+    report = verify(example_document("wrong-layer"))
+    lines = str(report).splitlines()
+    assert len(lines) <= 24
+    order = ("wrong-layer: incorrect", "  diagnosis: ", "    right: ", "    used: ")
+    order += ("    example: ", "    hint: ", "  parameter ", "  loss: ", "  oracles: ")
+    places = [next(i for i, line in enumerate(lines) if line.startswith(part)) for part in order]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ class TestWithoutPytorch:
         evidence = {item.oracle: item for item in report.evidence}["autograd"]
         assert (evidence.entries, evidence.agrees) == (0, None)
         assert "PyTorch cannot be imported" in evidence.reason
-        assert "autograd not asked (PyTorch cannot be imported" in str(report)
+        assert "autograd not used (PyTorch cannot be imported" in str(report)
 
 
 def test_every_oracle_has_a_row_under_its_own_name():

@@ -12,7 +12,7 @@ BUG = Bug(
         right="R = Σₙ Rₙ, so ∂R/∂W_l = Σₙ ∂Rₙ/∂W_l",
         wrong="(∂R/∂W_l)′ = (1/N) Σₙ ∂Rₙ/∂W_l = ∂R/∂W_l / N",
         explanation=(
-            "The gradient that was handed in is {factor} times the right one. It was divided by N = "
+            "The submitted gradient is {factor} times the right one. It was divided by N = "
             "{examples} once more than the declared loss is."
         ),
         for_students="The gradient was divided by N = {examples} once more than the declared loss is.",

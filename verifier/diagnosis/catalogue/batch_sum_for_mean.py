@@ -12,7 +12,7 @@ BUG = Bug(
         right="R = (1/N) Σₙ Rₙ, so ∂R/∂W_l = (1/N) Σₙ ∂Rₙ/∂W_l",
         wrong="(∂R/∂W_l)′ = Σₙ ∂Rₙ/∂W_l = N · ∂R/∂W_l",
         explanation=(
-            "The gradient that was handed in is {factor} times the right one. The declared loss is a "
+            "The submitted gradient is {factor} times the right one. The declared loss is a "
             "mean over the N = {examples} examples, but the gradient was summed over them and never "
             "divided by N."
         ),

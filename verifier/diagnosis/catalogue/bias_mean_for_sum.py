@@ -1,4 +1,4 @@
-"""The bias gradient is scaled by N."""
+"""The bias gradient is averaged, not summed."""
 
 from verifier.diagnosis.catalogue.bug import Bug, BugTexts, LocalRule
 from verifier.diagnosis.catalogue.rules.products import bias_mean_for_sum
@@ -8,7 +8,7 @@ BUG = Bug(
     "bias-mean-for-sum",
     "bias_gradient",
     BugTexts(
-        title="The bias gradient is scaled by N",
+        title="The bias gradient is averaged, not summed",
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = (1/N) Σₙ δ_{l,n}, or N · Σₙ δ_{l,n}",
         explanation=(

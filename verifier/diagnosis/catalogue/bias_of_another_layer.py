@@ -11,11 +11,11 @@ BUG = Bug(
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = Σₙ δ_{k,n}, with k ≠ l",
         explanation=(
-            "The bias gradient that was handed in for {place} is that of {other}. It has to be made "
+            "The submitted bias gradient for {place} is that of {other}. It has to be made "
             "from the layer's own δ."
         ),
         for_students=(
-            "The bias gradient that was handed in for {place} is that of another layer. It has to be made "
+            "The submitted bias gradient for {place} is that of another layer. It has to be made "
             "from the layer's own δ."
         ),
         hint="Whose δ is summed for the biases of {place}?",

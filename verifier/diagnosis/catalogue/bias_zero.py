@@ -11,8 +11,7 @@ BUG = Bug(
         right="∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="(∂R/∂b_l)′ = 0",
         explanation=(
-            "The bias gradient that was handed in for {place} is 0, although the loss does depend on "
-            "these biases."
+            "The submitted bias gradient for {place} is 0, although the loss does depend on these biases."
         ),
         hint="Where in your code is the bias gradient of {place} computed, and does it reach the result?",
         looks_like=(

@@ -11,14 +11,14 @@ BUG = Bug(
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = clip(∂R/∂W_l, −c, c), or ∂R/∂W_l · min(1, c / ‖∂R/∂W_l‖)",
         explanation=(
-            "The gradient that was handed in for {place} was cut down to the threshold {threshold}, "
+            "The submitted gradient for {place} was cut down to the threshold {threshold}, "
             "entry by entry or in its norm. A clipped gradient is no longer the gradient of the loss."
         ),
         for_students=(
             "The gradient of {place} was cut down, entry by entry or in its norm. A clipped gradient is no "
             "longer the gradient of the loss."
         ),
-        hint="Is what you handed in for {place} the gradient itself, or what an optimiser makes of it?",
+        hint="Is what you submitted for {place} the gradient itself, or what an optimiser makes of it?",
         looks_like=(
             "By element: small entries are right and all large ones have the same size. By norm: the "
             "cosine is 1, the ratio is below 1, and the norm is a round number. Where nothing exceeds "

@@ -10,7 +10,7 @@ BUG = Bug(
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = c · z_{l−1}ᵀ δ_l",
         explanation=(
-            "The gradient that was handed in for {place} is {factor} times the right one. The direction "
+            "The submitted gradient for {place} is {factor} times the right one. The direction "
             "is right, but a constant has come in or has been left out, such as a learning rate or a "
             "factor of the loss."
         ),

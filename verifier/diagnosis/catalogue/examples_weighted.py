@@ -12,7 +12,7 @@ BUG = Bug(
         right="∂R/∂W_l = Σₙ z_{l−1,n}ᵀ δ_{l,n}",
         wrong="(∂R/∂W_l)′ = Σₙ cₙ z_{l−1,n}ᵀ δ_{l,n}, with cₙ not all alike",
         explanation=(
-            "In {place} the examples of the batch do not count alike: the gradient that was handed in "
+            "In {place} the examples of the batch do not count alike: the submitted gradient "
             "is a sum in which the N = {examples} examples have the weights {weights}. A weight of 0 is "
             "an example that was left out."
         ),

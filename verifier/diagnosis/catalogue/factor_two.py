@@ -12,7 +12,7 @@ BUG = Bug(
         right="d/df ½(f − y)² = f − y, and d/df (f − y)² = 2(f − y)",
         wrong="(∂R/∂W_l)′ = 2 · ∂R/∂W_l, or ½ · ∂R/∂W_l",
         explanation=(
-            "The gradient that was handed in is {factor} times the right one, everywhere alike. Either "
+            "The submitted gradient is {factor} times the right one, everywhere alike. Either "
             "the 2 from the derivative of a square and the ½ of the loss do not match, or the same pass "
             "was added up twice."
         ),

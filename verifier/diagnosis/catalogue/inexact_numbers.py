@@ -10,7 +10,7 @@ BUG = Bug(
         right="∂R/∂W_l, with all its digits",
         wrong="(∂R/∂W_l)′ = ∂R/∂W_l with an error in the same digit of all numbers",
         explanation=(
-            "The gradient that was handed in for {place} is right but for small errors in all numbers{noise}."
+            "The submitted gradient for {place} is right but for small errors in all numbers{noise}."
         ),
         for_students=(
             "The gradient of {place} is right in its leading digits, and has small errors in all numbers."

@@ -11,7 +11,7 @@ BUG = Bug(
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l, in floating point",
         wrong="(∂R/∂W_l)′ = the whole part of ∂R/∂W_l",
         explanation=(
-            "The numbers that were handed in for {place} are whole numbers. The fractions were lost in "
+            "The submitted numbers for {place} are whole numbers. The fractions were lost in "
             "an array of integers."
         ),
         hint=(

@@ -11,12 +11,12 @@ BUG = Bug(
         right="the gradient under the name W_l is ∂R/∂W_l",
         wrong="the gradient under the name W_l is ∂R/∂W_k, with k ≠ l",
         explanation=(
-            "The gradients are right numbers under wrong names. What was handed in for {place} is the "
+            "The gradients are right numbers under wrong names. The submitted gradient of {place} is the "
             "gradient of another layer, as if the list had been in reverse order."
         ),
         hint=(
             "In which order does your backward pass collect the gradients, and in which order are they "
-            "handed in?"
+            "submitted?"
         ),
         looks_like=(
             "Two or more layers are wrong, weights and biases both, and each is exactly what another "

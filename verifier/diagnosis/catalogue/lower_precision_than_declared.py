@@ -10,7 +10,7 @@ BUG = Bug(
         right="every step in the declared precision",
         wrong="(∂R/∂W_l)′ = ∂R/∂W_l rounded like float32 or float16 in every step",
         explanation=(
-            "A warning, no bug: the gradient that was handed in for {place} is as accurate as float32 "
+            "A warning, no bug: the submitted gradient for {place} is as accurate as float32 "
             "or float16 can be. A higher precision was declared."
         ),
         hint=(

@@ -11,7 +11,7 @@ BUG = Bug(
         right="R = (1/C) Σₖ Rₖ gives ∂R/∂fₖ = (1/C) ∂Rₖ/∂fₖ, and R = Σₖ Rₖ gives ∂R/∂fₖ = ∂Rₖ/∂fₖ",
         wrong="(∂R/∂W_l)′ = C · ∂R/∂W_l, or ∂R/∂W_l / C",
         explanation=(
-            "The gradient that was handed in is {factor} times the right one. The network has C = "
+            "The submitted gradient is {factor} times the right one. The network has C = "
             "{outputs} outputs, and loss and gradient disagree on whether they are summed or averaged."
         ),
         for_students=(

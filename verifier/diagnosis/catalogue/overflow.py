@@ -10,7 +10,7 @@ BUG = Bug(
         right="softmax: p = exp(a − max a) / Σ exp(a − max a), sigmoid: no exp of a large positive number",
         wrong="p′ = exp(a) / Σ exp(a), with exp(a) = ∞, so ∞/∞ = NaN",
         explanation=(
-            "The gradient that was handed in holds NaN or infinity, though the true one is finite. "
+            "The submitted gradient holds NaN or infinity, though the true one is finite. "
             "Plain formulas with exp, log(0) or 0/0 leave the range of the numbers in {place}."
         ),
         hint=(

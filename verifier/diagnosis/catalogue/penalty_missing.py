@@ -12,7 +12,7 @@ BUG = Bug(
         wrong="(∂R/∂W_l)′ = z_{l−1}ᵀ δ_l",
         explanation=(
             "The declared loss has a penalty on the weights, but its derivative was not added to the "
-            "gradient of {place}. What was handed in is the gradient of the data's part alone."
+            "gradient of {place}. The submitted gradient is that of the data's part alone."
         ),
         hint=(
             "The loss is a sum of several terms: does each of them have its part in the gradient of {place}?"

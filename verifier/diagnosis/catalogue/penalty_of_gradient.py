@@ -15,7 +15,7 @@ BUG = Bug(
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l + λ W_l (for Ω = ½λ Σ w²)",
         wrong="(∂R/∂W_l)′ = (1 + λ) · z_{l−1}ᵀ δ_l",
         explanation=(
-            "The gradient that was handed in for {place} is {factor} times the data's part, and the "
+            "The submitted gradient for {place} is {factor} times the data's part, and the "
             "weights do not appear in it. The strength of the penalty was multiplied by the gradient "
             "where it should have been multiplied by the weights."
         ),

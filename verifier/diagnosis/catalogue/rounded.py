@@ -11,7 +11,7 @@ BUG = Bug(
         right="∂R/∂W_l, with all its digits",
         wrong="(∂R/∂W_l)′ = ∂R/∂W_l rounded to a few digits",
         explanation=(
-            "The gradient that was handed in for {place} is right as far as its digits go, but it was "
+            "The submitted gradient for {place} is right as far as its digits go, but it was "
             "rounded before. Digits that were kept: {digits}."
         ),
         for_students="The gradient of {place} is right as far as its digits go, but it was rounded before.",

@@ -12,7 +12,7 @@ BUG = Bug(
         right="∂R/∂f = f − y (squared error with ½, one example)",
         wrong="(∂R/∂W_l)′ = −∂R/∂W_l",
         explanation=(
-            "The gradient that was handed in for {place} is the right one with the opposite sign. It is "
+            "The submitted gradient for {place} is the right one with the opposite sign. It is "
             "the direction in which the loss falls, while the gradient is the one in which it rises."
         ),
         hint=(

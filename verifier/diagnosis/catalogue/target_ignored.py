@@ -11,7 +11,7 @@ BUG = Bug(
         right="δ_L = f − y (up to the loss's factors)",
         wrong="δ_L′ = f",
         explanation=(
-            "The gradient that was handed in was computed with the network's output alone as the output "
+            "The submitted gradient was computed with the network's output alone as the output "
             "delta. The target y does not appear in it."
         ),
         hint=(

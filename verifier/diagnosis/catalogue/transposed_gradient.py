@@ -11,7 +11,7 @@ BUG = Bug(
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = δ_lᵀ z_{l−1}, as it is or reshaped to fit",
         explanation=(
-            "The weight gradient that was handed in for {place} holds the right numbers in the wrong "
+            "The submitted weight gradient for {place} holds the right numbers in the wrong "
             "places. Its rows and columns are exchanged."
         ),
         hint=(

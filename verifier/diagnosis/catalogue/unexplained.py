@@ -10,13 +10,10 @@ BUG = Bug(
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l), ∂R/∂W_l = z_{l−1}ᵀ δ_l, ∂R/∂b_l = Σₙ δ_{l,n}",
         wrong="none of the known mistakes gives these numbers",
         explanation=(
-            "The gradient that was handed in is wrong, and the error first shows in {place}. No mistake "
-            "of the catalogue reproduces the numbers; it may be a new one, or several together."
+            "The submitted gradient is wrong, and the error starts in {place}. No mistake of the catalogue "
+            "gives these numbers. It may be a new mistake, or several together."
         ),
-        hint=(
-            "Go through the four equations for {place}, one after the other, with a single example: "
-            "which is the first that does not hold?"
-        ),
+        hint=("Check the four equations for {place} with one example. Which is the first that fails?"),
         looks_like=(
             "Neither one factor nor one changed equation reproduces the numbers. Layers above the named "
             "one are right, and those below may only inherit the error."

@@ -10,18 +10,12 @@ BUG = Bug(
     BugTexts(
         title="The derivative of another function",
         right="δ_l = (δ_{l+1} W_{l+1}ᵀ) ∘ g′(a_l)",
-        wrong="δ_l′ = (δ_{l+1} W_{l+1}ᵀ) ∘ h(a_l), with h ≠ g′, such as 1 + z² for 1 − z²",
+        wrong="δ_l′ = (δ_{l+1} W_{l+1}ᵀ) ∘ h(a_l), with h ≠ g′",
         explanation=(
-            "In {place} δ was multiplied by a derivative that does not belong to the activation of this "
-            "layer. The numbers fit {used}."
+            "The derivative of the activation is wrong in {place}: your numbers fit {used}, but {derivative}."
         ),
-        for_students=(
-            "In {place} δ was multiplied by a derivative that does not belong to the activation of this "
-            "layer."
-        ),
-        hint=(
-            "Write down the activation of {place} and differentiate it: is that what your code multiplies by?"
-        ),
+        for_students=("The derivative of the activation is wrong in {place}."),
+        hint=("Write down the activation of {place} and differentiate it. Does your code multiply by that?"),
         looks_like=(
             "The layers above are right, this one is wrong and those below inherit it. The ratio "
             "differs from unit to unit and follows the activation. A derivative with a wrong sign turns "

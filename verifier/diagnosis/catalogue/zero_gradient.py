@@ -13,11 +13,11 @@ BUG = Bug(
         right="∂R/∂W_l = z_{l−1}ᵀ δ_l",
         wrong="(∂R/∂W_l)′ = 0",
         explanation=(
-            "Every number that was handed in for {place} is 0, although the true gradient is not. It "
+            "Every submitted number of {place} is 0, although the true gradient is not. It "
             "was not computed, or it was lost on its way to the result."
         ),
         hint=(
-            "Print the gradient of {place} right after it is computed and again where it is handed in: "
+            "Print the gradient of {place} right after it is computed and again where it is submitted: "
             "are they the same?"
         ),
         looks_like=(

@@ -24,7 +24,7 @@ class NodeState(StrEnum):
     INHERITED = "inherits the error"
     UNDECIDED = "undecided"
     MISSING = "missing"
-    UNTOLD = "not handed in"
+    UNTOLD = "not submitted"
     DATA = "has no gradient"
 
 

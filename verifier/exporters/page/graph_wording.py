@@ -32,7 +32,7 @@ def graph_line(outline: GraphOutline, states: Mapping[str, NodeState]) -> str:
         if names:
             template = _PLURALS.get(state, singular) if len(names) > 1 else singular
             parts.append(template.format(_enumerated([_with_operation(name, operations) for name in names])))
-    line = "; ".join(parts) or "every gradient that was handed in is right"
+    line = "; ".join(parts) or "every submitted gradient is right"
     return f"{line[0].upper()}{line[1:]}.{_part_line(outline)}"
 
 

@@ -13,7 +13,7 @@ from verifier.report.wording import format_number
 _OPENING = {
     Verdict.CORRECT: "The gradient is right",
     Verdict.INCORRECT: "The gradient is wrong",
-    Verdict.UNDECIDED: "It cannot honestly be told whether the gradient is right",
+    Verdict.UNDECIDED: "It cannot be decided whether the gradient is right",
     Verdict.MISSING: "The gradient is missing",
 }
 _BAD = (Verdict.INCORRECT, Verdict.MISSING, Verdict.UNDECIDED)

@@ -173,7 +173,7 @@ def operation_warnings(
     ):
         yield ReportWarning(
             "forward-at-its-word",
-            "nothing says what forward should compute: give like=…, a name or a function",
+            "the forward pass was not checked; pass like=… to compare it with a name or a function",
         )
     if not any(use.consensus is not None for use in judged):
         yield ReportWarning("nothing-compared", "no numbers could be compared")

@@ -213,7 +213,7 @@ def lines(check: OperationCheck) -> Iterator[str]:
     """Yield the verdict, the oracles, the findings, the smallest input and the warnings."""
     yield f"{check.name}: {check.verdict}"
     shapes = f"{len(check.shapes)} shape{'' if len(check.shapes) == 1 else 's'}"
-    yield f"  held against {check.like} on {check.cases} inputs of {shapes}"
+    yield f"  compared with {check.like} on {check.cases} inputs of {shapes}"
     if check.form in FORMS:
         yield f"  form {check.form}: {FORMS[check.form]}"
     yield from (f"  {line}" for line in _oracles(check))
@@ -234,7 +234,7 @@ def lines(check: OperationCheck) -> Iterator[str]:
 
 def summary_lines(check: OperationCheck) -> Iterator[str]:
     """Yield a short version for the message of a failing test."""
-    yield f"{check.name} is {'wrong' if check.findings else check.verdict}, held against {check.like}"
+    yield f"{check.name} is {'wrong' if check.findings else check.verdict}, compared with {check.like}"
     for finding in check.findings[:1]:
         yield from (f"  {line}" for line in of_finding(finding))
     others = list(dict.fromkeys(f"{finding.code} ({finding.place})" for finding in check.findings[1:]))
@@ -259,7 +259,7 @@ def of_finding(finding: OperationFinding) -> Iterator[str]:
         yield f"  right: {finding.right}"
         yield f"  used:  {finding.wrong}"
     if finding.equivalent_bugs:
-        yield f"  the same numbers here would come from: {', '.join(finding.equivalent_bugs)}"
+        yield f"  cannot be told apart here from: {', '.join(finding.equivalent_bugs)}"
     yield f"  next: {finding.hint}"
 
 
@@ -272,7 +272,7 @@ def _place(finding: OperationFinding) -> str:
 def _oracles(check: OperationCheck) -> Iterator[str]:
     for evidence in check.evidence:
         if evidence.agrees is None:
-            yield f"{evidence.oracle} not asked ({evidence.reason or 'no entry could be told'})"
+            yield f"{evidence.oracle} not used ({evidence.reason or 'no entry could be computed'})"
         else:
             word = "agrees" if evidence.agrees else "CONTRADICTS"
             within = format_number(evidence.max_disagreement or 0.0, ".1g")

@@ -39,7 +39,7 @@ def olah(**gradients: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "states", "line"),
     [
-        (olah(), {"b": RIGHT, "nodes.c": RIGHT}, "Every gradient that was handed in is right."),
+        (olah(), {"b": RIGHT, "nodes.c": RIGHT}, "Every submitted gradient is right."),
         (olah(b=3.0), {"b": FIRST, "nodes.c": RIGHT}, "From the output back, the error begins at b."),
         (
             olah(nodes_d=6.0, b=8.0),
@@ -55,8 +55,8 @@ def olah(**gradients: Any) -> dict[str, Any]:
         (olah(b=None), {"b": "missing"}, "No gradient was given of b."),
         (
             olah(nodes_c=None, nodes_d=None),
-            {"b": RIGHT, "nodes.c": "not handed in"},
-            "Every gradient that was handed in is right.",
+            {"b": RIGHT, "nodes.c": "not submitted"},
+            "Every submitted gradient is right.",
         ),
         (
             olah(nodes_c=3.0, nodes_d=6.0, a=3.0, b=9.0),
