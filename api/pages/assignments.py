@@ -1,7 +1,11 @@
 """Pages of assignments: the list, the form for a new one, and the form for a student's submission."""
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from io import BytesIO
+from typing import Any
 
+import numpy as np
 from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -25,7 +29,9 @@ from api.services.assignments import (
     create_assignment,
     get_assignment,
     list_assignments,
+    problem_file,
     problem_for,
+    starter_files,
 )
 from api.services.classes import Counts
 from api.storage.records import Role, StoredAssignment, Token
@@ -50,7 +56,7 @@ async def create(request: Request, service: TheService, member: Member) -> Respo
 
 
 @router.get("/assignments/{assignment_id}", operation_id="assignment_page")
-def assignment(
+async def assignment(
     assignment_id: str,
     request: Request,
     service: TheService,
@@ -60,10 +66,10 @@ def assignment(
     down: bool = False,
 ) -> Response:
     """Show the class to a grader, and the assignment to anybody else."""
-    stored = get_assignment(service, member, assignment_id)
+    stored = await run_sync(get_assignment, service, member, assignment_id)
     if can_grade(member, stored):
-        return class_page(request, service, stored, counts, sort, down)
-    return _submit_page(request, service, member, stored)
+        return await run_sync(class_page, request, service, stored, counts, sort, down)
+    return await _submit_page(request, service, member, stored)
 
 
 @router.get("/assignments/{assignment_id}/problem.json", operation_id="problem_file")
@@ -71,7 +77,42 @@ async def problem(assignment_id: str, service: TheService, member: Member) -> Re
     """Return the member's problem as a file, for the command line and for notebooks."""
     stored = await run_sync(get_assignment, service, member, assignment_id)
     check_opened(service, stored, member)
-    return attachment(await problem_for(service, stored, member), f"problem-{stored.id}.json", JSON)
+    return attachment(await problem_for(service, stored, member), problem_file(stored), JSON)
+
+
+@router.get("/assignments/{assignment_id}/starter.py", operation_id="starter_file")
+async def starter(assignment_id: str, service: TheService, member: Member) -> Response:
+    """Return a Python file to start from: it reads the problem and writes the gradients."""
+    stored = await run_sync(get_assignment, service, member, assignment_id)
+    check_opened(service, stored, member)
+    files = await starter_files(service, stored)
+    return attachment(files.code.encode(), f"homework-{stored.id}.py", "text/x-python")
+
+
+@router.get("/assignments/{assignment_id}/starter.ipynb", operation_id="starter_notebook")
+async def notebook(assignment_id: str, service: TheService, member: Member) -> Response:
+    """Return the same as a notebook."""
+    stored = await run_sync(get_assignment, service, member, assignment_id)
+    check_opened(service, stored, member)
+    files = await starter_files(service, stored)
+    return attachment(files.notebook.encode(), f"homework-{stored.id}.ipynb", "application/x-ipynb+json")
+
+
+@router.get("/assignments/{assignment_id}/sample.npz", operation_id="sample_file")
+def sample(assignment_id: str, service: TheService, member: Member) -> Response:
+    """Return a file of zeros with the names and shapes of an answer."""
+    stored = get_assignment(service, member, assignment_id)
+    check_opened(service, stored, member)
+    arrays = {name: np.zeros(shape) for name, shape in stored.problem.shapes.items()}
+    stream = BytesIO()
+    np.savez(stream, **arrays)  # type: ignore[arg-type]
+    return attachment(stream.getvalue(), f"sample-{stored.id}.npz", "application/x-npz")
+
+
+@router.get("/assignments/{assignment_id}/submissions", operation_id="submissions_page")
+def form_of_submission(assignment_id: str, member: Member) -> Response:
+    """Lead to the form, for whoever loads the answer to a form again."""
+    return RedirectResponse(f"/assignments/{assignment_id}", HTTPStatus.SEE_OTHER)
 
 
 @router.post(
@@ -87,17 +128,13 @@ async def submit(assignment_id: str, request: Request, service: TheService, memb
         receipt = await submissions.submit(service, member, stored, student, body)
     except (RefusedError, ProblemError) as error:
         errors = form_errors(form, error)
-        return await run_sync(_submit_again_page, request, service, member, stored, errors)
+        if can_grade(member, stored):
+            return await run_sync(
+                class_page, request, service, stored, Counts.LATEST, "student", False, errors
+            )
+        return await _submit_page(request, service, member, stored, errors)
     location = f"/assignments/{stored.id}/submissions/{receipt.submission.id}"
     return RedirectResponse(location, HTTPStatus.SEE_OTHER)
-
-
-def _submit_again_page(
-    request: Request, service: Service, member: Token, stored: StoredAssignment, form: FormErrors
-) -> Response:
-    if can_grade(member, stored):
-        return class_page(request, service, stored, Counts.LATEST, "student", False, form)
-    return _submit_page(request, service, member, stored, form)
 
 
 def _list_page(request: Request, service: Service, member: Token, form: FormErrors = EMPTY) -> Response:
@@ -112,16 +149,32 @@ def _list_page(request: Request, service: Service, member: Token, form: FormErro
     )
 
 
-def _submit_page(
+async def _submit_page(
     request: Request, service: Service, member: Token, stored: StoredAssignment, form: FormErrors = EMPTY
 ) -> Response:
-    document = assignment_document(service, stored, member)
+    document = await run_sync(assignment_document, service, stored, member)
+    words = (await starter_files(service, stored)).words
+    return await run_sync(_render_submit_page, request, service, member, stored, form, document, words)
+
+
+def _render_submit_page(
+    request: Request,
+    service: Service,
+    member: Token,
+    stored: StoredAssignment,
+    form: FormErrors,
+    document: Mapping[str, Any],
+    words: Sequence[str],
+) -> Response:
     student = member.role is Role.STUDENT
     return page(
         request,
         "submit.html.jinja",
         form.status,
         stored=stored,
+        rules=stored.assignment,
+        worth=submissions.full_worth(stored),
+        words=words,
         left=document.get("attempts_left"),
         open=stored.assignment.open_at(service.now()),
         shapes=stored.problem.shapes.items(),

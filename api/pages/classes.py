@@ -215,7 +215,16 @@ def _cell(student: Standing, report: ReportSummary, name: str) -> Cell:
     if error is None or math.isnan(error):
         return Cell("wrong", "large")
     band = next(band for most, band in _BANDS if error <= most)
-    return Cell(f"wrong {error:.0e}", band)
+    return Cell(f"wrong by {_in_words(error)}", band)
+
+
+def _in_words(error: float) -> str:
+    """Return a relative error as people write it: 3e-9, 0.02 %, 40 %, 100 times."""
+    if error < 1e-6:
+        return f"{error:.0e}".replace("e-0", "e-")
+    if error < 10:
+        return f"{float(f'{100 * error:.1g}'):g} %"
+    return f"{float(f'{error:.1g}'):g} times"
 
 
 def _column(name: str, students: Sequence[Standing], reports: Mapping[str, ReportSummary]) -> Column:

@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from verifier.exporters.page import ASSETS
+from verifier.report.points import round_points
 from verifier.report.wording import truncate_line
 
 if TYPE_CHECKING:
@@ -93,4 +94,5 @@ def _format_moment(moment: "datetime") -> str:
 
 
 def _format_number(value: float) -> str:
-    return f"{value:.6g}"
+    """Return points as people write them: 3.33, 4, 0.5."""
+    return f"{round_points(value):.2f}".rstrip("0").rstrip(".")

@@ -1,8 +1,8 @@
 """Create, read and change assignments."""
 
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -40,7 +40,18 @@ from verifier.report.assignment import Assignment
 _LOG = logging.getLogger("gradjury")
 _COPY = " (copy)"
 _ASSIGNMENT = "assignment"  # in a stored reply
+_STARTERS_KEPT = 4 * 2**20  # bytes of starter files
+_STARTER_SIZE = 2**13  # bytes that one is counted as
 _INSTANCES_KEPT = 64 * 2**20  # bytes of problems with numbers of students' own
+
+
+@dataclass(frozen=True, slots=True)
+class StarterFiles:
+    """words: sentences on the problem. code: a Python file. notebook: a Jupyter notebook."""
+
+    words: tuple[str, ...]
+    code: str
+    notebook: str
 
 
 def list_assignments(service: Service, caller: Token) -> list[AssignmentRow]:
@@ -77,12 +88,32 @@ async def create_assignment(
 
     async def create(assignment_id: str) -> StoredAssignment:
         document = await read(service, ReadTask(content, "assignment", service.settings.bounds))
-        stored = StoredAssignment(assignment_id, caller.subject, _assignment(document), 1, service.now())
-        await run_sync(service.repository.assignments.add, stored)
-        log_change(caller, "create", stored.id)
-        return stored
+        return await run_sync(_add, service, caller, assignment_id, _assignment(document), "create")
 
     return await _create_once(service, caller, key, b"create " + content, create)
+
+
+async def read_form(service: Service, content: bytes, rules: Mapping[str, Any]) -> Assignment:
+    """Return the assignment of a form. content: a file with the problem. rules: what was filled in.
+
+    Raise RefusedError with all mistakes.
+    """
+    task = ReadTask(content, "form", service.settings.bounds, base=encode(dict(rules)))
+    return _assignment(await read(service, task))
+
+
+def add_assignment(service: Service, caller: Token, assignment: Assignment) -> StoredAssignment:
+    """Store a grader's new assignment."""
+    return _add(service, caller, new_id(), assignment, "create")
+
+
+def replace_assignment(
+    service: Service, caller: Token, stored: StoredAssignment, assignment: Assignment
+) -> StoredAssignment:
+    """Store an assignment in place of another one. Raise ProblemError 409 as `change_assignment`."""
+    changed = _update(service, stored, assignment)
+    log_change(caller, "change", stored.id, revision=changed.revision)
+    return changed
 
 
 async def copy_assignment(
@@ -100,10 +131,7 @@ async def copy_assignment(
         base = _document(rules, stored)
         task = ReadTask(content or b"{}", "changes", service.settings.bounds, base=base)
         document = await read(service, task)
-        copied = StoredAssignment(assignment_id, caller.subject, _assignment(document), 1, service.now())
-        await run_sync(service.repository.assignments.add, copied)
-        log_change(caller, "copy", copied.id)
-        return copied
+        return await run_sync(_add, service, caller, assignment_id, _assignment(document), "copy")
 
     return await _create_once(service, caller, key, f"copy {stored.id} ".encode() + content, copy)
 
@@ -125,9 +153,7 @@ async def change_assignment(
         detail = f"the document was read from revision {document.revision}, and the present one is "
         remedy = f"{stored.revision}; read the assignment again, or leave out its revision"
         raise ProblemError(HTTPStatus.CONFLICT, detail + remedy)
-    changed = await run_sync(_update, service, stored, _assignment(document))
-    log_change(caller, "change", stored.id, revision=changed.revision)
-    return changed
+    return await run_sync(replace_assignment, service, caller, stored, _assignment(document))
 
 
 def close_assignment(service: Service, caller: Token, stored: StoredAssignment) -> StoredAssignment:
@@ -275,6 +301,46 @@ async def _create_once(
 
 def _reply(stored: StoredAssignment) -> Reply:
     return Reply(HTTPStatus.CREATED, {_ASSIGNMENT: stored.id}, b"")
+
+
+async def starter_files(service: Service, stored: StoredAssignment) -> StarterFiles:
+    """Return the problem of an assignment in words, and the files that students start from."""
+
+    async def write() -> bytes:
+        return await _write_starter(service, stored.assignment, problem_file(stored))
+
+    name = f"{stored.id} {stored.revision}"
+    return _starter(await recent(service, "starters", _STARTERS_KEPT, name, write, _STARTER_SIZE))
+
+
+async def preview_starter(service: Service, assignment: Assignment) -> StarterFiles:
+    """Return the same for an assignment that is not stored."""
+    return _starter(await _write_starter(service, assignment, "problem.json"))
+
+
+def problem_file(stored: StoredAssignment) -> str:
+    """Return the name of the file that the problem is saved in."""
+    return f"problem-{stored.id}.json"
+
+
+async def _write_starter(service: Service, assignment: Assignment, file: str) -> bytes:
+    base = encode({"title": assignment.title, "file": file})
+    problem = stored_problem(assignment.problem).json
+    return (await read(service, ReadTask(problem, "starter", service.settings.bounds, base=base))).content
+
+
+def _starter(content: bytes) -> StarterFiles:
+    document = parse(content)
+    return StarterFiles(tuple(document["words"]), document["code"], document["notebook"])
+
+
+def _add(
+    service: Service, caller: Token, assignment_id: str, assignment: Assignment, action: str
+) -> StoredAssignment:
+    stored = StoredAssignment(assignment_id, caller.subject, assignment, 1, service.now())
+    service.repository.assignments.add(stored)
+    log_change(caller, action, stored.id)
+    return stored
 
 
 def _document(rules: dict[str, Any], stored: StoredAssignment) -> bytes:

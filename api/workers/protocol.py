@@ -76,11 +76,12 @@ class ReadTask:
 
     kind: `assignment`; `changes` of the assignment whose document is `base`; `evaluation` for a request of
     the uEd API; `instance` for the problem of the student with this key; `report` for a stored report to
-    render.
+    render; `starter` for a problem in words and the files that students start from, with the title and the
+    name of the problem's file in `base`; `form` for a file with a problem, and an assignment's rules in `base`.
     """
 
     content: bytes
-    kind: Literal["assignment", "changes", "evaluation", "instance", "report"]
+    kind: Literal["assignment", "changes", "evaluation", "form", "instance", "report", "starter"]
     bounds: Bounds = DEFAULT_BOUNDS
     key: bytes = b""
     render: RenderRequest = NOTHING
@@ -91,7 +92,8 @@ class ReadTask:
 class ReadDocument:
     """A document without mistakes.
 
-    content: the submission of a request, the problem of an assignment or instance, or the rendered report.
+    content: the submission of a request, the problem of an assignment or instance, the rendered report, or
+    the files that students start from.
     rules: of an assignment, without its problem. warnings: see Assignment. revision: the one that the
     document was read from; None if it names none.
     shapes, of_graph: see StoredProblem.

@@ -35,6 +35,8 @@ from verifier.documents.files import parse_bytes, resolve_format, write_document
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
 from verifier.documents.json import check_document, encode, parse, to_json
 from verifier.documents.reading import AnySubmission, read_any_submission
+from verifier.documents.starter import problem_in_words, starter_code, starter_notebook
+from verifier.documents.writing import arrays_to_lists
 from verifier.engine.threads import disable_heap_trimming
 from verifier.exporters.student_view import to_student_view
 from verifier.judging.cache import ProblemCache
@@ -104,12 +106,17 @@ def judge(task: Task) -> Outcome:
 def read(task: ReadTask) -> Reading:
     """Read a document. Malformed content is an outcome, not an exception."""
     try:
-        stored = task.kind in ("instance", "report")
-        document = parse(task.content, None if stored else task.bounds)
+        stored = task.kind in ("instance", "report", "starter")
+        if task.kind == "form":
+            document = _read_form(task)
+        else:
+            document = parse(task.content, None if stored else task.bounds)
         if task.kind == "evaluation":
             return _read_evaluation(document)
         if task.kind == "instance":
             return ReadDocument(encode(generate_instance(document, task.key)))
+        if task.kind == "starter":
+            return ReadDocument(encode(_starter(document, **parse(task.base))))
         if task.kind == "report":
             return ReadDocument(_render_stored(task, read_report(document)))
         revision = document.get("revision") if isinstance(document, dict) else None
@@ -131,6 +138,31 @@ def read(task: ReadTask) -> Reading:
         return Refusal.from_error(error)
     except MemoryError:
         return Stopped("it needs more memory than one document may use here")
+
+
+def _read_form(task: ReadTask) -> dict[str, Any]:
+    """Return the assignment of a form: the rules that were filled in, and the problem of a file.
+
+    The file is an assignment, whose rules count where the form has none, or a problem or a submission in any
+    format, whose gradients are left out.
+    """
+    document = parse_bytes(task.content, task.bounds)
+    check_document(document, task.bounds)
+    rules = parse(task.base)
+    if not isinstance(document, dict):
+        return {"problem": document, **rules}
+    if "problem" in document and "network" not in document:
+        return {**document, **rules}
+    problem = {name: value for name, value in document.items() if name not in ("gradients", "reported_loss")}
+    return {"problem": arrays_to_lists(problem), **rules}
+
+
+def _starter(problem: dict[str, Any], title: str, file: str) -> dict[str, Any]:
+    return {
+        "words": problem_in_words(problem),
+        "code": starter_code(problem, title, file),
+        "notebook": starter_notebook(problem, title, file),
+    }
 
 
 def findings_of(report: Report) -> Findings:
