@@ -22,11 +22,10 @@ from api.pages.visitors import SAME_ORIGIN, Member
 from api.rendering import JSON
 from api.service import Service
 from api.services import submissions
-from api.services.access import can_grade, require_role
+from api.services.access import can_grade
 from api.services.assignments import (
     assignment_document,
     check_opened,
-    create_assignment,
     get_assignment,
     list_assignments,
     problem_file,
@@ -41,18 +40,13 @@ router = pages_router()
 
 @router.get("/assignments", operation_id="assignments_page")
 def assignments(request: Request, service: TheService, member: Member) -> Response:
-    return _list_page(request, service, member)
-
-
-@router.post("/assignments", operation_id="create_assignment_page", dependencies=[SAME_ORIGIN])
-async def create(request: Request, service: TheService, member: Member) -> Response:
-    require_role(member, Role.GRADER)
-    form = await read_form(request, service.settings.largest_body)
-    try:
-        stored = await create_assignment(service, member, form.document().content)
-    except (RefusedError, ProblemError) as error:
-        return await run_sync(_list_page, request, service, member, form_errors(form, error))
-    return RedirectResponse(f"/assignments/{stored.id}", HTTPStatus.SEE_OTHER)
+    return page(
+        request,
+        "assignments.html.jinja",
+        assignments=list_assignments(service, member),
+        now=service.now(),
+        creates=member.role is Role.GRADER,
+    )
 
 
 @router.get("/assignments/{assignment_id}", operation_id="assignment_page")
@@ -137,18 +131,6 @@ async def submit(assignment_id: str, request: Request, service: TheService, memb
     return RedirectResponse(location, HTTPStatus.SEE_OTHER)
 
 
-def _list_page(request: Request, service: Service, member: Token, form: FormErrors = EMPTY) -> Response:
-    return page(
-        request,
-        "assignments.html.jinja",
-        form.status,
-        assignments=list_assignments(service, member),
-        now=service.now(),
-        form=form,
-        creates=member.role is Role.GRADER,
-    )
-
-
 async def _submit_page(
     request: Request, service: Service, member: Token, stored: StoredAssignment, form: FormErrors = EMPTY
 ) -> Response:
@@ -173,7 +155,7 @@ def _render_submit_page(
         form.status,
         stored=stored,
         rules=stored.assignment,
-        worth=submissions.full_worth(stored),
+        worth=submissions.full_worth(stored.assignment),
         words=words,
         left=document.get("attempts_left"),
         open=stored.assignment.open_at(service.now()),

@@ -22,7 +22,7 @@ from api.services.assignments import get_graded_assignment, notice_of_open_check
 from api.services.batches import enqueue_batch, is_over
 from api.services.classes import Counts, class_overview, grades_csv
 from api.services.regrades import begin_regrade, get_regrade, regrade_document
-from api.storage.records import Standing, StoredAssignment
+from api.storage.records import Standing, StoredAssignment, state_at
 from verifier.report.verdict import Verdict
 
 router = pages_router()
@@ -162,6 +162,7 @@ def class_page(
         sort=sort,
         down=down,
         outdated=len(outdated),
+        state=state_at(stored.assignment, service.now()),
         notice=notice_of_open_checks(service),
         form=form,
     )

@@ -3,7 +3,7 @@
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from fastapi import Request
@@ -48,6 +48,11 @@ class SubmittedForm:
     def field(self, name: str) -> str:
         return self.fields.get(name, "")
 
+    @property
+    def has_document(self) -> bool:
+        """True if a file was chosen, text was typed, or the page has kept a document."""
+        return "file" in self.files or bool(self.field("text").strip() or self.field("kept"))
+
     def document(self) -> SentDocument:
         """Return the chosen file, else the text, else the document that the page has kept.
 
@@ -74,7 +79,7 @@ class FormErrors:
     """A form to show again.
 
     kept, student: what the form held. document_errors: of its document.
-    trouble: the message of any other error.
+    trouble: the message of any other error. values: the form's other fields.
     """
 
     status: HTTPStatus = HTTPStatus.OK
@@ -82,6 +87,7 @@ class FormErrors:
     student: str = ""
     document_errors: tuple[DocumentError, ...] = ()
     trouble: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 EMPTY = FormErrors()
@@ -131,9 +137,9 @@ def form_errors(form: SubmittedForm, error: RefusedError | MalformedSubmission |
     """Return a form with an error, to be shown again."""
     kept, student = keep_document(form), form.field("student")
     if isinstance(error, ProblemError):
-        return FormErrors(error.status, kept, student, trouble=error.detail)
+        return FormErrors(error.status, kept, student, trouble=error.detail, values=form.fields)
     refused = error.refused if isinstance(error, RefusedError) else Refusal.from_error(error)
-    return FormErrors(status_of(refused), kept, student, refused.errors)
+    return FormErrors(status_of(refused), kept, student, refused.errors, values=form.fields)
 
 
 def _check_size(size: int, largest: int) -> None:

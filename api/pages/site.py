@@ -6,12 +6,12 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.pages import assignments, batches, classes, gallery, home, login, reports
+from api.pages import assignments, batches, classes, editing, gallery, home, login, reports, students
 from api.pages.guide import guide_routes
 from api.pages.page_route import add_page_headers, error_page
 from api.pages.templating import asset_routes
 
-PAGES = (home, gallery, login, assignments, classes, reports, batches)
+PAGES = (home, gallery, login, editing, assignments, classes, students, reports, batches)
 _NO_PAGES = ("/v1/", "/evaluate", "/health", "/metrics", "/.well-known/", "/assets/", "/openapi.json")
 
 

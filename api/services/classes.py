@@ -155,7 +155,7 @@ def grades_csv(service: Service, stored: StoredAssignment, counts: Counts) -> st
     stream = StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([*_GRADE_COLUMNS, *map(spreadsheet_cell, names), *_ROSTER_COLUMNS])
-    worth = full_worth(stored)
+    worth = full_worth(stored.assignment)
     for student in roster_of(service, stored, standings):
         standing = student.standing
         refusal = "" if student.refusal is None or standing is not None else student.refusal.reason

@@ -1,8 +1,10 @@
 """The students of an assignment: named by a grader, with a token for it, or with a submission."""
 
+import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from io import StringIO
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Literal, cast
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -12,11 +14,12 @@ from api.services.access import not_found
 from api.services.audit import log_change
 from api.services.names import normalize_name
 from api.services.submissions import full_worth, is_student_name, submission_document
-from api.services.tokens import LONGEST_SUBJECT
-from api.storage.records import RefusalRecord, RosterEntry, Standing, StoredAssignment, Token
+from api.services.tokens import LONGEST_SUBJECT, issue
+from api.storage.records import RefusalRecord, Role, RosterEntry, Standing, StoredAssignment, Token
 from verifier.documents.json import parse, to_json
 from verifier.problem.errors import ErrorCollector, check_fields, describe
 from verifier.report.points import round_points
+from verifier.report.wording import spreadsheet_cell
 
 LARGEST_ROSTER = 2**20  # bytes
 _FIELDS = ("student", "lms_id")
@@ -70,15 +73,52 @@ def roster_document(
     service: Service, stored: StoredAssignment, standings: Sequence[Standing]
 ) -> list[dict[str, Any]]:
     """Return the students of an assignment as JSON."""
-    worth = full_worth(stored)
+    worth = full_worth(stored.assignment)
     return [_row(student, worth) for student in roster_of(service, stored, standings)]
 
 
 def replace_roster(service: Service, caller: Token, stored: StoredAssignment, content: bytes) -> None:
     """Replace the students whom graders have named. Raise MalformedSubmission with all mistakes."""
-    entries = read_roster(parse(content, service.settings.bounds))
+    set_roster(service, caller, stored, parse(content, service.settings.bounds))
+
+
+def set_roster(service: Service, caller: Token, stored: StoredAssignment, document: Any) -> None:
+    """Do the same with a parsed list."""
+    entries = read_roster(document)
     service.repository.roster.replace(stored.id, entries)
     log_change(caller, "replace roster", stored.id, students=len(entries))
+
+
+def roster_from_text(text: str) -> list[dict[str, str]]:
+    """Return the list that `read_roster` takes, of lines with a student's name and, after a comma, an LMS id.
+
+    The text may be a CSV file with the columns student and lms_id.
+    """
+    rows = [row for row in csv.reader(StringIO(text)) if any(cell.strip() for cell in row)]
+    columns = ["student", "lms_id"]
+    if rows and "student" in (head := [cell.strip().lower() for cell in rows[0]]):
+        columns, rows = head, rows[1:]
+    return [
+        {name: cell.strip() for name, cell in zip(columns, row, strict=False) if name in _FIELDS}
+        for row in rows
+    ]
+
+
+def issue_tokens(service: Service, caller: Token, stored: StoredAssignment) -> str:
+    """Issue a token to every student of an assignment without a valid one, and return them as CSV.
+
+    The tokens are not stored, so this is the only time that they can be read.
+    """
+    stream = StringIO()
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(("student", "token"))
+    students = [each.name for each in roster_of(service, stored, ()) if each.token != "valid"]
+    for name in students:
+        store, now = service.repository.tokens, service.now()
+        _, text = issue(store, Role.STUDENT, name, frozenset({stored.id}), now, None)
+        rows.writerow((spreadsheet_cell(name), text))
+    log_change(caller, "issue tokens", stored.id, students=len(students))
+    return stream.getvalue()
 
 
 def read_roster(document: Any) -> list[RosterEntry]:
@@ -114,7 +154,7 @@ def export_student(service: Service, caller: Token, stored: StoredAssignment, na
     submissions = store.list(stored.id, student.name)
     document = {
         "assignment": stored.id,
-        **_row(student, full_worth(stored)),
+        **_row(student, full_worth(stored.assignment)),
         "submissions": [submission_document(stored, each, caller, moment) for each in submissions],
     }
     file = cast(BinaryIO, SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 -- closed when it is sent

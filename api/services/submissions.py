@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 from api.http.bodies import Body
 from api.http.idempotency import Reply, await_idempotent_reply, in_work
 from api.http.problems import ProblemError, RefusedError
+from api.problem import stored_problem
 from api.service import Service, is_id, new_id
 from api.services.access import can_grade, not_found, owner_name, require_role
 from api.services.answer_grid import AnswerGrid, begin_answer, note_judged
@@ -36,6 +37,7 @@ from api.storage.records import (
 )
 from api.workers.protocol import Judged, Stopped, Task
 from verifier.documents.json import parse
+from verifier.report.assignment import Assignment
 from verifier.report.outcome import FileOutcome
 from verifier.report.points import earned, score_outcome, score_verdicts, worth
 from verifier.report.verdict import Verdict
@@ -207,12 +209,13 @@ def _stored_receipt(
 
 def result_of_refusal(stored: StoredAssignment, reason: str) -> SubmissionResult:
     """Return the result of a submission that could not be judged. It earns nothing."""
-    return SubmissionResult(None, stored.revision, None, 0.0, full_worth(stored), {}, (), reason)
+    return SubmissionResult(None, stored.revision, None, 0.0, full_worth(stored.assignment), {}, (), reason)
 
 
-def full_worth(stored: StoredAssignment) -> float:
+def full_worth(assignment: Assignment) -> float:
     """Return the points that an assignment is worth."""
-    points, verdicts = stored.assignment.points, dict.fromkeys(stored.problem.shapes, Verdict.MISSING)
+    points = assignment.points
+    verdicts = dict.fromkeys(stored_problem(assignment.problem).shapes, Verdict.MISSING)
     return worth(score_verdicts(verdicts, points) if verdicts else score_outcome(_UNREAD, points))
 
 

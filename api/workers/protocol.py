@@ -77,7 +77,8 @@ class ReadTask:
     kind: `assignment`; `changes` of the assignment whose document is `base`; `evaluation` for a request of
     the uEd API; `instance` for the problem of the student with this key; `report` for a stored report to
     render; `starter` for a problem in words and the files that students start from, with the title and the
-    name of the problem's file in `base`; `form` for a file with a problem, and an assignment's rules in `base`.
+    name of the problem's file in `base`; `form` for a file with a problem, with an assignment's rules in
+    `base`.
     """
 
     content: bytes

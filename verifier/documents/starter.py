@@ -79,7 +79,7 @@ def starter_notebook(problem: Mapping[str, Any], title: str, file: str) -> str:
         f"Put `{file}` beside this notebook, write `backward`, run all cells, and hand in `{GRADIENTS_FILE}`."
     )
     text = f"# {_one_line(title)}\n\n{words}\n\n{steps}"
-    cells = [{"cell_type": "markdown", "id": "words", "metadata": {}, "source": text}]
+    cells: list[dict[str, Any]] = [{"cell_type": "markdown", "id": "words", "metadata": {}, "source": text}]
     cells += [
         {
             "cell_type": "code",

@@ -31,7 +31,7 @@ def test_the_first_page_needs_nothing_but_itself(visitor: Visitor) -> None:
     assert not re.search(r"(src|href)=\"(https?:)?//", html)
     assert not re.search(r"<script(?![^>]*src=)|\son[a-z]+=|\sstyle=|<style", html)
     for name in EXAMPLES:
-        assert f"/examples/{name}" in Page(html).links
+        assert f"/examples/{name}#outcome" in Page(html).links
     assert {"/docs", "/login"} <= set(Page(html).links)
 
 

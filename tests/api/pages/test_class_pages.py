@@ -97,7 +97,7 @@ def test_every_cell_is_in_words_and_coloured_by_how_large_the_error_is(class_pag
     bands = dict(cells)
     assert bands["correct"] == "right"
     assert bands["large"].startswith("wrong ")
-    assert bands["small"] == "wrong 1e-05"
+    assert bands["small"] == "wrong by 0.001 %"
     assert bands["missing"] == "missing"
 
 
