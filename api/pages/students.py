@@ -1,6 +1,8 @@
 """Pages of the students of an assignment: the roster, their tokens, and the data of one."""
 
+import csv
 from http import HTTPStatus
+from io import StringIO
 from typing import Annotated
 
 from anyio.to_thread import run_sync
@@ -18,10 +20,12 @@ from api.service import Service
 from api.services import roster
 from api.services.assignments import get_graded_assignment
 from api.services.classes import Counts, standings_of
+from api.services.student_tokens import issue_student_tokens
 from api.services.submissions import STUDENT_NAME
 from api.services.tokens import LONGEST_SUBJECT
 from api.storage.records import StoredAssignment
 from verifier.problem.errors import MalformedSubmission
+from verifier.report.wording import spreadsheet_cell
 
 router = pages_router()
 
@@ -60,8 +64,12 @@ async def name_students(
 def issue_tokens(assignment_id: str, service: TheService, member: Member) -> Response:
     """Return new tokens as a file. They are shown this once."""
     stored = get_graded_assignment(service, member, assignment_id)
-    text = roster.issue_tokens(service, member, stored)
-    return attachment(text, f"tokens-{stored.id}.csv", _CSV)
+    stream = StringIO()
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(("student", "token"))
+    for issued in issue_student_tokens(service, member, stored, b"{}"):
+        rows.writerow((spreadsheet_cell(issued["subject"]), issued["token"]))
+    return attachment(stream.getvalue(), f"tokens-{stored.id}.csv", _CSV)
 
 
 @router.get("/assignments/{assignment_id}/student-data", operation_id="student_data_page")

@@ -14,12 +14,11 @@ from api.services.access import not_found
 from api.services.audit import log_change
 from api.services.names import normalize_name
 from api.services.submissions import full_worth, is_student_name, submission_document
-from api.services.tokens import LONGEST_SUBJECT, issue
-from api.storage.records import RefusalRecord, Role, RosterEntry, Standing, StoredAssignment, Token
+from api.services.tokens import LONGEST_SUBJECT
+from api.storage.records import RefusalRecord, RosterEntry, Standing, StoredAssignment, Token
 from verifier.documents.json import parse, to_json
 from verifier.problem.errors import ErrorCollector, check_fields, describe
 from verifier.report.points import round_points
-from verifier.report.wording import spreadsheet_cell
 
 LARGEST_ROSTER = 2**20  # bytes
 _FIELDS = ("student", "lms_id")
@@ -102,23 +101,6 @@ def roster_from_text(text: str) -> list[dict[str, str]]:
         {name: cell.strip() for name, cell in zip(columns, row, strict=False) if name in _FIELDS}
         for row in rows
     ]
-
-
-def issue_tokens(service: Service, caller: Token, stored: StoredAssignment) -> str:
-    """Issue a token to every student of an assignment without a valid one, and return them as CSV.
-
-    The tokens are not stored, so this is the only time that they can be read.
-    """
-    stream = StringIO()
-    rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(("student", "token"))
-    students = [each.name for each in roster_of(service, stored, ()) if each.token != "valid"]
-    for name in students:
-        store, now = service.repository.tokens, service.now()
-        _, text = issue(store, Role.STUDENT, name, frozenset({stored.id}), now, None)
-        rows.writerow((spreadsheet_cell(name), text))
-    log_change(caller, "issue tokens", stored.id, students=len(students))
-    return stream.getvalue()
 
 
 def read_roster(document: Any) -> list[RosterEntry]:

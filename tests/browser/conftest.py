@@ -159,10 +159,10 @@ def find_violations() -> Callable[..., list[str]]:
 
 @pytest.fixture(scope="session")
 def take_picture() -> Callable[[Page, str], None]:
-    """Write a picture for the documentation, where GRADJURY_SCREENSHOTS is set."""
+    """Write a picture for the documentation, where SCREENSHOTS is set."""
 
     def write_picture(page: Page, name: str) -> None:
-        if os.environ.get("GRADJURY_SCREENSHOTS"):
+        if os.environ.get("SCREENSHOTS"):
             PICTURES.mkdir(exist_ok=True)
             page.screenshot(path=PICTURES / f"{name}.png")
 

@@ -29,7 +29,17 @@ def pages(site: Site) -> dict[str, list[str]]:
             "/assignments",
         ],
         site.student: ["/", "/assignments", homework, ada, "/batches"],
-        site.grader: ["/assignments", homework, ada, site.submissions["bob"], "/batches", batch],
+        site.grader: [
+            "/assignments",
+            "/assignments/new?example=pytorch",
+            f"{homework}/edit",
+            f"{homework}/students",
+            homework,
+            ada,
+            site.submissions["bob"],
+            "/batches",
+            batch,
+        ],
     }
 
 

@@ -35,6 +35,39 @@ def test_a_grader_logs_in_looks_over_the_class_and_opens_a_submission(
     expect(page.locator("h1")).to_have_text("Unauthorized")
 
 
+def test_a_grader_makes_an_assignment_and_names_the_students(
+    new_page: Callable[..., Page], site: Site, take_picture: Callable[[Page, str], None]
+) -> None:
+    page = new_page(foreseen=("status of 422",))
+    site.log_in(page, site.grader)
+    page.goto(f"{site.address}/assignments")
+    page.click("text=New assignment")
+    page.click("ul.names >> text=pytorch")
+    expect(page.locator("#preview")).to_contain_text("The network has 2 layers")
+    page.fill("#points", "ten")
+    expect(page.locator("#preview")).to_contain_text("/points")
+    page.fill("#points", "10")
+    page.fill("#title", "Homework 2")
+    expect(page.locator("#preview h3")).to_have_text("Homework 2")
+    expect(page.locator("#preview")).to_contain_text("It is worth 10 points.")
+    page.locator("#rules").evaluate("head => head.scrollIntoView()")
+    take_picture(page, "site-new-assignment")
+    page.click("button.main")
+    expect(page.locator("h1")).to_have_text("Homework 2")
+    page.click("text=Students and tokens")
+    page.fill("#text", "ada,4711\ngrace")
+    page.click("text=Save the list")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    take_picture(page, "site-students")
+    with page.expect_download() as download:
+        page.click("text=Make 2 tokens")
+    head, *rows = download.value.path().read_text().splitlines()
+    assert head == "student,token"
+    assert [row.partition(",")[0] for row in rows] == ["ada", "grace"]
+    page.reload()
+    expect(page.locator("main")).to_contain_text("Every student has a token.")
+
+
 def test_no_script_can_read_the_token(new_page: Callable[..., Page], site: Site) -> None:
     page = new_page(foreseen=("status of 401",))
     page.goto(f"{site.address}/login")
