@@ -33,7 +33,7 @@ def test_the_pages_are_what_the_table_gives(generated: dict[str, str]) -> None:
 def test_every_page_is_complete(generated: dict[str, str]) -> None:
     for name, text in generated.items():
         assert not re.search(r"\{(place|above|factor|used|other|examples)\}", text), name
-        assert max(map(len, text.splitlines())) <= 200, name
+        assert max(map(len, text.splitlines())) <= 240, name  # a formula is a line
 
 
 def test_every_link_of_the_pages_leads_somewhere(generated: dict[str, str]) -> None:

@@ -1,11 +1,13 @@
 """Write the catalogue of bugs and the gallery as Markdown pages, each with an index."""
 
 import argparse
+import re
 import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from verifier.cli.latex import latex
 from verifier.diagnosis.catalogue import ALIASES, BUGS, LOCAL_RULES
 from verifier.diagnosis.catalogue.bug import EQUATIONS, LOCAL_RULE, Bug, LocalRule
 from verifier.documents.json import to_json
@@ -34,12 +36,13 @@ _ABOUT = {
     LOCAL_RULE: "one use of a value, in graphs alone",
 }
 _SYMBOLS = (
-    "Layer l computes a_l = z_{l−1} W_l + b_l and z_l = g(a_l); δ_l = ∂R/∂a_l; L is the last layer, N the "
-    "number of examples, C that of outputs; ∘ multiplies entry by entry. A prime marks what is wrong, but in "
-    "g′, which is the derivative of g."
+    r"Layer $l$ computes $a_l = z_{l-1} W_l + b_l$ and $z_l = g(a_l)$. $\delta_l$ is "
+    r"$\partial R / \partial a_l$, $L$ is the last layer, $N$ the number of examples and $C$ the number of "
+    r"outputs. $\circ$ multiplies entry by entry. A prime marks a wrong quantity, except in $g'$, the derivative of $g$."
 )
 _SYMBOLS_OF_GRAPHS = (
-    "In a graph, v̄ is the gradient of the loss by the value v; u is a node that uses v, and ū its gradient."
+    r"In a graph, $\bar{v}$ is the gradient of the loss by the value $v$. The node $u$ uses $v$, and "
+    r"$\bar{u}$ is its gradient."
 )
 
 
@@ -59,9 +62,9 @@ def _joined(paragraphs: Iterator[str]) -> str:
 def _index(bugs: Collection[Bug]) -> Iterator[str]:
     yield "# The catalogue of backpropagation bugs"
     yield _wrapped(
-        f"{len(bugs)} ids, a page each, by the equation that is wrong. `gradjury check` names them in a "
-        "report's `diagnosis` ([how](../diagnosis.md)); `gradjury inspect` says which of them a problem "
-        "would catch ([how](../inspect.md)). These pages are generated: `make docs`."
+        f"The catalogue has {len(bugs)} mistakes, each with an id and a page, ordered by the wrong equation. "
+        "`gradjury check` names them in the [diagnosis](../diagnosis.md) of a report. `gradjury inspect` "
+        "lists the ones that [a problem would reveal](../inspect.md). `make docs` generates these pages."
     )
     yield _wrapped(_SYMBOLS)
     for equation in EQUATIONS:
@@ -72,8 +75,8 @@ def _index(bugs: Collection[Bug]) -> Iterator[str]:
         yield "\n".join(["| id | mistake |", "|---|---|", *rows])
     yield "## In graphs"
     yield _wrapped(
-        "These are sought in [graphs](../graphs.md#which-rule-was-broken), at every use of a value. Most are "
-        "mistakes of layers, too, and have one id and one page for both."
+        "In [graphs](../graphs.md#which-rule-was-broken), these are tried at every use of a value. Most of "
+        "them also occur in layers and have one page for both."
     )
     yield "\n".join(
         [
@@ -83,7 +86,7 @@ def _index(bugs: Collection[Bug]) -> Iterator[str]:
         ]
     )
     yield "## Earlier ids"
-    yield _wrapped("Rules of graphs had ids of their own once. Those are still accepted:")
+    yield _wrapped("Rules of graphs had other ids in earlier releases. They are still accepted:")
     yield "\n".join(
         [
             "| earlier id | id now |",
@@ -100,26 +103,26 @@ def _page(bug: Bug, coincident: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     words = bug.words
     yield f"# {words.title}"
     yield f"`{bug.id}`, a mistake of `{bug.equation}`: {_ABOUT[bug.equation]}. [All bugs]({INDEX})"
-    yield f"```\nright: {words.right}\nused:  {words.wrong}\n```"
+    yield from _formulas(words.right, words.wrong)
     yield _wrapped(_SYMBOLS_OF_GRAPHS if bug.equation == LOCAL_RULE else _SYMBOLS)
     for section, text in (
         ("What it looks like", words.looks_like),
         ("Why it happens", words.why),
         ("How to see it in your own code", words.see),
         ("The fix", words.fix),
-        ("The hint that a report gives", _hint(bug)),
+        ("The hint in a report", _hint(bug)),
     ):
         yield f"## {section}"
         yield _wrapped(text)
-    yield "## Where it is sought"
+    yield "## Where it is tried"
     yield _wrapped(_sought(bug))
     if bug.id in LOCAL_RULES and bug.equation != LOCAL_RULE:
         yield from _in_graphs(bug, LOCAL_RULES[bug.id])
     if coincident:
         yield "## What gives the same numbers"
         yield _wrapped(
-            "Whatever the numbers, in some place or form of a network shaped like the named example, so that "
-            "nobody could tell them apart there (`gradjury inspect` says it of any problem):"
+            "In the named example, these mistakes give the same numbers in some place or form, whatever the "
+            "parameters are. `gradjury inspect` finds them for any problem."
         )
         yield "\n".join(
             f"- [`{other}`]({other}.md): {', '.join(f'`{problem}`' for problem in problems)}"
@@ -130,6 +133,11 @@ def _page(bug: Bug, coincident: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
         yield "\n".join(f"- {place}" for place in words.seen_in)
 
 
+def _formulas(right: str, wrong: str) -> Iterator[str]:
+    yield f"Right:\n\n$$\n{latex(right)}\n$$"
+    yield f"Used:\n\n$$\n{latex(wrong)}\n$$"
+
+
 def _hint(bug: Bug) -> str:
     return bug.general_hint if bug.equation == LOCAL_RULE else bug.words.hint.format(place="layer l")
 
@@ -138,8 +146,8 @@ def _in_graphs(bug: Bug, rule: LocalRule) -> Iterator[str]:
     """Yield the section about a bug of layers in graphs."""
     yield "## In a graph"
     title = "" if rule.title == bug.words.title else f" A report calls it “{rule.title}”."
-    yield _wrapped(f"In [graphs](../graphs.md) it is sought at every use of a value.{title}")
-    yield f"```\nright: {rule.right}\nused:  {rule.wrong}\n```"
+    yield _wrapped(f"In [graphs](../graphs.md) it is tried at every use of a value.{title}")
+    yield from _formulas(rule.right, rule.wrong)
     yield _wrapped(_SYMBOLS_OF_GRAPHS)
     if rule.hint != bug.words.hint:
         yield _wrapped(f"The hint: {rule.general_hint}")
@@ -163,14 +171,15 @@ def _sought(bug: Bug) -> str:
         ways.append("as a change of the finished gradients")
     if ways:
         return f"{ways[0][0].upper()}{'; '.join(ways)[1:]}."
-    return "It shows in the numbers alone and cannot be made on purpose, so `gradjury inspect` leaves it out."
+    return "It cannot be made on purpose, so `gradjury inspect` leaves it out."
 
 
 def _wrapped(text: str) -> str:
     """Return wrapped text without breaks inside `code`: a line could start with Markdown syntax."""
     pieces = text.split("`")
     pieces[1::2] = [code.replace(" ", _SPACE_IN_CODE) for code in pieces[1::2]]
-    lines = textwrap.fill("`".join(pieces), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    text = re.sub(r"\$[^$]+\$", lambda formula: formula[0].replace(" ", _SPACE_IN_CODE), "`".join(pieces))
+    lines = textwrap.fill(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
     return lines.replace(_SPACE_IN_CODE, " ")
 
 
@@ -195,10 +204,10 @@ def coincidences() -> dict[str, dict[str, tuple[str, ...]]]:
 TABLE = "gallery.jsonl"  # not .json: `gradjury check examples/gallery` takes those for submissions
 _HEAD = f"""# The gallery
 
-Mistakes that somebody really made, each submitted again: as the library computes it where a release is
-named, else made once more from its description. What GradJury says of them is computed, and a test holds it
-to what the citation says. Each `.json` here is a submission, `gradjury check examples/gallery` judges them
-all, and [`{TABLE}`]({TABLE}) is this table for programs. The files are generated: `make docs`.
+This page shows mistakes in real libraries and books. If an entry names a release, that release computed the
+gradients. Otherwise the mistake was made again from its description. The diagnoses are computed, and a test
+compares them with the sources. Each `.json` file is a submission, and `gradjury check examples/gallery`
+judges them all. [`{TABLE}`]({TABLE}) has the same table for programs. `make docs` generates these files.
 """
 
 
@@ -253,16 +262,16 @@ def _section(row: GalleryRow) -> Iterator[str]:
     citation = row.citation
     yield f"\n## {row.name}\n"
     yield f"{row.title}. {row.entry.story}\n"
-    yield f"- said by: [{citation.title}]({citation.url}), {citation.year}"
+    yield f"- source: [{citation.title}]({citation.url}), {citation.year}"
     if row.release:
         yield f"- computed by: {row.release}"
     yield f"- declared loss: {declared_loss(row.report)}"
-    yield f"- submitted: [`{row.name}.json`]({row.name}.json)"
+    yield f"- submission: [`{row.name}.json`]({row.name}.json)"
     for diagnosis in row.report.diagnosis:
         yield f"- GradJury: **{heading(diagnosis)}**. {diagnosis.explanation}"
         if diagnosis.also_consistent:
             yield f"  Cannot be told apart here from: {', '.join(diagnosis.also_consistent)}."
-    yield f"- again: `{row.command}`"
+    yield f"- reproduce: `{row.command}`"
 
 
 def write_pages() -> None:
