@@ -8,22 +8,18 @@ from tests.docs.pages import PAGES
 from tests.docs.prose import LONG, readability, sentences_of, words_of
 
 LONGEST = 40  # words of a sentence on any page
-MEAN, SHARE, MARKS = 16, 0.08, 0.30  # of a page that has been rewritten
-EARLIER = {  # pages that wait for it: their figures may fall, and not rise
+MEAN, SHARE, MARKS = 16, 0.10, 0.35  # words in a sentence, share of long ones, semicolons and colons
+EARLIER = {  # pages that are denser: their figures may fall, and not rise
     "docs/architecture.md": (15, 0.15, 0.32),
-    "docs/assignments.md": (17, 0.22, 0.60),
-    "docs/conventions.md": (14, 0.16, 0.56),
-    "docs/documents.md": (15, 0.12, 0.68),
-    "docs/doors.md": (16, 0.19, 0.52),
-    "docs/functions.md": (17, 0.20, 0.40),
-    "docs/graphs.md": (21, 0.26, 0.50),
-    "docs/operation.md": (18, 0.22, 0.67),
-    "docs/performance.md": (28, 0.44, 1.35),
-    "docs/quickstart-ci.md": (16, 0.15, 0.80),
-    "docs/quickstart-grader.md": (16, 0.10, 0.70),
-    "docs/quickstart-student.md": (15, 0.20, 0.80),
+    "docs/assignments.md": (15, 0.18, 0.45),
+    "docs/conventions.md": (14, 0.16, 0.40),
+    "docs/documents.md": (14, 0.15, 0.40),
+    "docs/functions.md": (16, 0.15, 0.35),
+    "docs/graphs.md": (16, 0.15, 0.30),
+    "docs/operation.md": (16, 0.15, 0.35),
     "docs/security.md": (20, 0.30, 0.37),
-    "docs/service.md": (16, 0.18, 0.54),
+    "docs/service.md": (16, 0.12, 0.35),
+    "docs/site.md": (16, 0.15, 0.40),
     "docs/soundness.md": (16, 0.13, 0.30),
 }
 BANNED = (

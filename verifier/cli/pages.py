@@ -36,13 +36,14 @@ _ABOUT = {
     LOCAL_RULE: "one use of a value, in graphs alone",
 }
 _SYMBOLS = (
-    r"Layer $l$ computes $a_l = z_{l-1} W_l + b_l$ and $z_l = g(a_l)$. $\delta_l$ is "
-    r"$\partial R / \partial a_l$, $L$ is the last layer, $N$ the number of examples and $C$ the number of "
-    r"outputs. $\circ$ multiplies entry by entry. A prime marks a wrong quantity, except in $g'$, the derivative of $g$."
+    r"Layer $l$ computes $a_l = z_{l-1} W_l + b_l$ and $z_l = g(a_l)$. "
+    r"$\delta_l$ is $\partial R / \partial a_l$, $L$ is the last layer, $N$ the number of examples and $C$ "
+    r"the number of outputs. $\circ$ multiplies entry by entry. "
+    "A prime marks a wrong quantity, except in $g'$, the derivative of $g$."
 )
 _SYMBOLS_OF_GRAPHS = (
-    r"In a graph, $\bar{v}$ is the gradient of the loss by the value $v$. The node $u$ uses $v$, and "
-    r"$\bar{u}$ is its gradient."
+    r"In a graph, $\bar{v}$ is the gradient of the loss by the value $v$. "
+    r"The node $u$ uses $v$, and $\bar{u}$ is its gradient."
 )
 
 
