@@ -23,6 +23,7 @@ from api.http.middleware import (
     RequestLogMiddleware,
     log_as_json,
 )
+from api.http.root_path import RootPathMiddleware
 from api.pages import site
 from api.routes import (
     assignments,
@@ -125,6 +126,7 @@ def create_app(settings: Settings | None = None, service: Service | None = None)
         redirect_slashes=False,
         responses=problems.documented(500),
     )
+    app.add_middleware(RootPathMiddleware)
     app.add_middleware(InternalErrorMiddleware)
     app.add_middleware(RateLimitMiddleware)
     app.state.service = service or Service(settings or read_settings())

@@ -56,6 +56,7 @@ def run_service(host: str, port: int, workers: int, database_url: str | None, wo
             http=HttpConnection,
             ws="none",
             access_log=False,
+            root_path=settings.root_path,
             backlog=_BACKLOG,
             forwarded_allow_ips=trusted_proxies(os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")),
             timeout_graceful_shutdown=settings.stopping_seconds,

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from api.http.root_path import route_path
 from api.storage.unavailable import RETRY_AFTER, is_unavailable, reason_of
 from api.workers.protocol import Refusal
 from verifier.problem.errors import MalformedSubmission
@@ -108,7 +109,8 @@ def install(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # several routes may share the path
-            headers["Allow"] = ", ".join(_allowed_methods(app, request.url.path)) or headers.get("Allow", "")
+            allowed = ", ".join(_allowed_methods(app, route_path(request.scope)))
+            headers["Allow"] = allowed or headers.get("Allow", "")
         return problem(HTTPStatus(error.status_code), str(error.detail), headers=headers)
 
     @app.exception_handler(RequestValidationError)

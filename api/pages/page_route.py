@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.http.problems import ProblemError, RefusedError, status_of, storage_problem
+from api.http.root_path import route_path
 from api.pages.templating import page
 from api.pages.visitors import delete_token_cookie, has_token_cookie
 from api.workers.protocol import Refusal
@@ -104,7 +105,7 @@ def error_page(request: Request, error: PageError) -> Response:
         document_errors=document_errors,
         remedy=_REMEDIES.get(status, _DEFAULT_REMEDY),
         retry_after=headers.get("Retry-After"),
-        back=request.url.path if request.method == "GET" else "/",
+        back=route_path(request.scope) if request.method == "GET" else "/",
     )
     anonymous = getattr(request.state, "visitor", None) is None
     if status is HTTPStatus.UNAUTHORIZED and anonymous and has_token_cookie(request):

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.http.root_path import route_path
 from api.pages import assignments, batches, classes, editing, gallery, home, login, reports, students
 from api.pages.guide import guide_routes
 from api.pages.page_route import add_page_headers, error_page
@@ -26,7 +27,7 @@ def install(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> Response:
         missing = error.status_code in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
         browser = "text/html" in request.headers.get("accept", "")
-        if missing and browser and not request.url.path.startswith(_NO_PAGES):
+        if missing and browser and not route_path(request.scope).startswith(_NO_PAGES):
             return add_page_headers(request, error_page(request, error))
         response: JSONResponse = await problem_handler(request, error)  # type: ignore[misc]
         return response

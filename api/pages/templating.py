@@ -14,6 +14,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from api.http.root_path import route_path, with_root_path
 from verifier.exporters.page import ASSETS
 from verifier.report.points import round_points
 from verifier.report.wording import truncate_line
@@ -36,8 +37,9 @@ def page(
 ) -> HTMLResponse:
     """Render a template for the visitor of a request. All values are escaped."""
     visitor = getattr(request.state, "visitor", None)
-    text = _environment().get_template(template).render(visitor=visitor, path=request.url.path, **values)
-    return HTMLResponse(text, status, dict(headers or {}))
+    path = route_path(request.scope)
+    text = _environment().get_template(template).render(visitor=visitor, path=path, **values)
+    return HTMLResponse(with_root_path(text, request.scope), status, dict(headers or {}))
 
 
 def asset_url(path: str) -> str:
