@@ -61,10 +61,6 @@ docs: .venv/docs
 	$(BIN)/python -m verifier.cli.pages examples/gallery
 	$(BIN)/python -m guide
 
-# a wheel with the site in it
-dist: docs
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
-
 # what the service needs is installed by its hashes first; PyTorch's files differ by index, so they have none
 .venv/run: pyproject.toml constraints.txt requirements-service.txt
 	@echo "installing GradJury with its extras $(EXTRAS) into .venv; this takes some minutes, once"
@@ -80,6 +76,16 @@ dist: docs
 	@echo "installing what the tests and linters need into .venv"
 	@start=$$(date +%s); $(INSTALL) ".[test,lint]" && \
 	touch $@ && echo "installation for tests: $$(($$(date +%s) - start)) s"
+
+# wheel and source distribution in dist/ with the guide, checked, and the wheel tried in a fresh environment
+dist: docs .venv/dist
+	rm -rf dist build
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	.ci/try-wheel dist/*.whl $(PYTHON)
+
+.venv/dist: .venv/run
+	@$(INSTALL) ".[release]" && touch $@
 
 clean:
 	rm -rf .venv

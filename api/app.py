@@ -35,6 +35,7 @@ from api.routes import (
     operation,
     reports,
     roster,
+    schemas,
     submissions,
     tokens,
 )
@@ -68,6 +69,7 @@ _ROUTES = (
     batches,
     reports,
     catalogue,
+    schemas,
     operation,
     evaluate,
     tokens,
