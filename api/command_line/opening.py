@@ -50,13 +50,15 @@ def open_repository(url: str | None, *, creates: bool = False) -> "Iterator[Repo
     from alembic.util import CommandError  # needs gradjury[service]
     from sqlalchemy.exc import SQLAlchemyError
 
-    from api.storage.database import UnusableDatabaseError, database_file
+    from api.storage.database import UnusableDatabaseError, database_file, read_url
     from api.storage.database import open_repository as open_database
+    from api.storage.work_queue import check_sqlite
 
     try:
         file = database_file(settings.database_url)
         if file is not None and not creates and not file.exists():
             refuse(missing_database(file))
+        check_sqlite(read_url(settings.database_url))
         repository = open_database(settings.database_url)
     except UnusableDatabaseError as error:
         refuse(str(error))

@@ -6,6 +6,7 @@ to it: whoever can write a row must not be able to run code.
 
 import inspect
 import logging
+import sqlite3
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from functools import cache
 
 from sqlalchemy import URL
 
-from api.storage.database import protect_file, read_url
+from api.storage.database import UnusableDatabaseError, protect_file, read_url
 from api.storage.records import StoredBatch
 
 APPLICATION = "gradjury"
@@ -24,6 +25,7 @@ VERSION = "2"  # of the workflow's arguments; a worker takes only work of its ow
 _LARGEST_CHUNK = 20  # submissions: the bookkeeping of a workflow is cheap compared with judging that many
 _FEWEST_CHUNKS = 8  # so that workers can share a small batch
 _MOST_DELETED = 500  # workflows at a time
+_OLDEST_SQLITE = (3, 42) if sys.version_info >= (3, 12) else (3, 24)
 _UNPICKLER = "dbos._serialization"
 _LOAD_CLASS = "pickle.find_class"  # an audit event of Python
 
@@ -149,6 +151,20 @@ class WorkQueue:
 
     def close(self) -> None:
         self._client.destroy()
+
+
+def check_sqlite(url: URL) -> None:
+    """Raise UnusableDatabaseError where DBOS's tables cannot be used in SQLite.
+
+    With Python 3.12 it takes times from unixepoch('subsec'), which is NULL before SQLite 3.42.
+    """
+    if url.get_backend_name() == "sqlite" and sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        oldest = ".".join(map(str, _OLDEST_SQLITE))
+        python = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+        rule = (
+            f"with {python} the service needs SQLite {oldest} or later, and here is {sqlite3.sqlite_version}"
+        )
+        raise UnusableDatabaseError(f"{rule}; take Python 3.11, or Postgres: --database-url postgresql://…")
 
 
 def silence_dbos() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 from typer.testing import CliRunner
 
 from api.command_line import cli
+from api.storage import work_queue
 from api.storage.database import open_repository, read_url
 from tests.api.conftest import DATABASES
 
@@ -79,6 +80,16 @@ def test_tables_of_another_release_are_told_and_not_migrated(
     with sqlite3.connect(read_url(database).database or "") as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(revision,)]
     connection.close()
+
+
+def test_an_sqlite_that_is_too_old_for_the_queue_is_refused(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_queue, "_OLDEST_SQLITE", (99, 0))
+    refused = CliRunner().invoke(cli.app, ["serve", "--database-url", database])
+    assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+    assert "needs SQLite 99.0 or later" in refused.stderr
+    assert "Postgres" in refused.stderr
 
 
 def test_a_clock_behind_what_was_stored_is_a_failure(database: str) -> None:

@@ -1,6 +1,5 @@
 """The text of the pages: links, commands within sentences, files for other programs."""
 
-import configparser
 import importlib.util
 import re
 import shlex
@@ -94,16 +93,6 @@ def test_the_proxies_shown_let_through_what_the_service_takes() -> None:
     seconds = re.search(r"proxy_read_timeout (\d+)s", blocks["nginx"])
     assert seconds is not None
     assert int(seconds[1]) > settings.seconds_each
-
-
-def test_the_unit_shown_starts_a_command_that_exists() -> None:
-    (unit,) = [block.text for block in blocks_of(PAGES["docs/operation.md"]) if block.language == "ini"]
-    read = configparser.ConfigParser()
-    read.read_string(unit)
-    program, command, *options = shlex.split(read["Service"]["ExecStart"])
-    assert program.endswith("/gradjury")
-    known = {option for parameter in TREE.commands[command].params for option in parameter.opts}
-    assert {word for word in options if word.startswith("--")} <= known
 
 
 def test_pages_name_no_file_that_is_gone() -> None:
