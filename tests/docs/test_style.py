@@ -1,11 +1,17 @@
 """Pages are written in plain English: short sentences, few semicolons and colons, no phrases of a riddle."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import typer
 
+import api.command_line  # noqa: F401 -- adds the commands of the service
 from tests.docs.pages import PAGES
 from tests.docs.prose import LONG, readability, sentences_of, words_of
+from verifier.cli import main as cli
+from verifier.diagnosis.catalogue import BUGS
 
 LONGEST = 40  # words of a sentence on any page
 MEAN, SHARE, MARKS = 16, 0.10, 0.35  # words in a sentence, share of long ones, semicolons and colons
@@ -61,3 +67,26 @@ def test_no_page_uses_a_banned_phrase(page: str) -> None:
 
 def test_the_pages_that_wait_exist() -> None:
     assert EARLIER.keys() <= PAGES.keys()
+
+
+def test_texts_of_the_catalogue_are_short() -> None:
+    kinds = ("explanation", "hint", "looks_like", "why", "see", "fix", "for_students")
+    texts = [getattr(bug.words, kind) for bug in BUGS.values() for kind in kinds]
+    found = readability([sentence for text in texts for sentence in sentences_of(text)])
+    assert found.mean <= 15.5, f"{found.mean:.1f} words in a sentence"
+    assert found.long <= 0.06, f"{found.long:.0%} of the sentences have more than {LONG} words"
+
+
+def test_help_texts_are_short_and_plain() -> None:
+    texts = list(help_texts(typer.main.get_command(cli.app)))
+    assert len(texts) > 50
+    assert [text for text in texts if len(words_of(text)) > LONG] == []
+    pattern = re.compile(r"\b(otherwise|else)\.|; else|as it is|who ", re.IGNORECASE)
+    assert [text for text in texts if pattern.search(text)] == []
+
+
+def help_texts(command: Any) -> Iterator[str]:
+    """Yield the help of a command's options, and of the commands in it."""
+    yield from (one.help for one in command.params if getattr(one, "help", None))
+    for inner in getattr(command, "commands", {}).values():
+        yield from help_texts(inner)
