@@ -34,16 +34,22 @@ _FORMS: Mapping[str, tuple[Form, ...]] = MappingProxyType(
         ),
     }
 )
+_ROUNDING_OF_P = 2.0**-52  # of a probability, and of its complement to 1
 _OF_LOGITS = MappingProxyType({"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpsilonHypothesis:
-    """A loss whose derivative has an epsilon, and the right gradients of all parameters under it."""
+    """A loss whose derivative has an epsilon, and the right gradients of all parameters under it.
+
+    allowance: what the rounding of the probabilities costs each entry, by parameter. 1 − p loses digits where
+    p is near 1, and a derivative that is computed by itself does not cancel that.
+    """
 
     epsilon: float
     problem: Problem
     right: Mapping[str, Array]
+    allowance: Mapping[str, Array]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,19 +93,37 @@ def epsilon_hypotheses(
         epsilon = _epsilon(problem, trace, form, kind, _LastGradient(data, tolerance, is_scaled))
         if epsilon is not None:
             changed = _with_epsilon(problem, form, epsilon)
-            yield EpsilonHypothesis(epsilon, changed, dict(named(gradients(changed, trace))))
+            lost = _lost_by_probabilities(problem, trace, form, epsilon)
+            yield EpsilonHypothesis(epsilon, changed, dict(named(gradients(changed, trace))), lost)
             return
 
 
-def _with_epsilon(problem: Problem, form: Form, epsilon: float) -> Problem:
-    """Return the problem with another derivative of its loss."""
+def _lost_by_probabilities(problem: Problem, trace: Trace, form: Form, epsilon: float) -> dict[str, Array]:
+    """Return what the rounding of the probabilities costs each entry of the gradient, to first order."""
+    exact = output_delta(_with_epsilon(problem, form, epsilon), trace)
+    moved = output_delta(_with_epsilon(problem, form, epsilon, 1.0 - _ROUNDING_OF_P), trace)
+    delta, lost = np.abs(moved - exact), {}
+    for index in reversed(range(len(problem.parameters))):
+        layer = problem.parameters[index]
+        lost[f"layers.{index}.weight"] = np.abs(trace.z[index]).T @ delta
+        if layer.bias is not None:
+            lost[f"layers.{index}.bias"] = delta.sum(axis=0)
+        if index:
+            below, a = problem.network.layers[index - 1].activation, trace.a[index - 1]
+            slope = 1.0 if below.derivative is None else np.abs(below.derivative(a))
+            delta = (delta @ np.abs(layer.weight).T) * slope
+    return lost
+
+
+def _with_epsilon(problem: Problem, form: Form, epsilon: float, factor: float = 1.0) -> Problem:
+    """Return the problem with another derivative of its loss. factor: of the probabilities."""
     loss, g = problem.risk.loss, activation(_OF_LOGITS[problem.risk.loss.name])
 
     def of_probabilities(p: Array, y: Array) -> Array:
-        return form(p, y, epsilon)
+        return form(factor * p, y, epsilon)
 
     def of_logits(f: Array, y: Array) -> Array:
-        return g.vjp(f, form(g.forward(f), y, epsilon))
+        return g.vjp(f, form(factor * g.forward(f), y, epsilon))
 
     by_outputs = {"probabilities": of_probabilities, "logits": of_logits}
     terms = {on: replace(loss.on[on], gradient=derivative) for on, derivative in by_outputs.items()}
@@ -124,6 +148,8 @@ def _epsilon(problem: Problem, trace: Trace, form: Form, kind: str, data: _LastG
     best, epsilon = min((float(np.linalg.norm(data.rest(gradient(start)))), start) for start in EPSILONS)
     if not best < float(np.linalg.norm(errors)):
         return None
+    lost = _lost_by_probabilities(problem, trace, form, epsilon)[f"layers.{last}.{kind}"].ravel()
+    data = replace(data, tolerance=data.tolerance + ROUNDING_SLACK * lost)
     for _ in range(EPSILON_STEPS):
         value = gradient(epsilon)
         if data.fits(value):

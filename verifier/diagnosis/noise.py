@@ -128,7 +128,8 @@ def noise_hypotheses(
         return
     for changed in epsilon_hypotheses(problem, trace, submitted, allowance):
         note = Finding(NOISY, None, "numbers", names, estimates={"epsilon": changed.epsilon})
-        yield NoiseHypothesis(allowance, scale, unit, note, epsilon=changed)
+        larger = {name: array + changed.allowance.get(name, 0.0) for name, array in allowance.items()}
+        yield NoiseHypothesis(larger, scale, unit, note, epsilon=changed)
     rate = learning_rate_of(problem, submitted)
     if rate is not None:
         taken = Finding(NOISY, None, "numbers", names, estimates={"learning_rate": rate})

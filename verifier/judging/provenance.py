@@ -1,12 +1,12 @@
 """Detect from its errors that a gradient was computed by finite differences or in a lower precision."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import Trace, named
+from reference_impl.network import Trace, forward, named
 from reference_impl.problem import Problem, risk_value
 from verifier.engine.enclosure import enclosed
 from verifier.engine.rounding import DEVIATIONS
@@ -21,6 +21,8 @@ _STEPS = sorted(
     + [2.0 ** (-52 / 3)]
 )
 _COARSER = 16.0  # multiples of this many digits are short binary numbers, not differences
+_DIGITS_OF_NOISE = 64.0  # the rounding errors of two losses, in digits: each is a sum of many terms
+_MOST_DIFFERENCES = 8  # entries that are compared with differences
 _MIN_MULTIPLES = 6  # nonzero entries that must be multiples of the loss's last digit over the step
 _MULTIPLE_TOLERANCE = 0.05  # in such digits
 _MAX_TRUNCATION_ERROR = 0.1  # of an entry's scale, for a large step
@@ -80,7 +82,7 @@ def detect_numerical_provenance(
     in_float32 = (round_to_precision(errors.submitted, PRECISIONS["float32"]) == errors.submitted).all()
     step = None
     if declared.name == "float64" and not in_float32:
-        step = _step_of_differences(problem, trace, errors)
+        step = _step_of_differences(problem, trace, errors, comparisons)
     if step is not None:
         return ReportWarning(
             "numerical-gradient",
@@ -151,10 +153,14 @@ def _by_one_factor(errors: _Errors) -> bool:
     return bool(np.ptp(ratios) < 0.2 * abs(np.mean(ratios))) if ratios.size > 1 else True
 
 
-def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> float | None:
+def _step_of_differences(
+    problem: Problem, trace: Trace, errors: _Errors, comparisons: Mapping[str, Comparison]
+) -> float | None:
     """Return a step h such that every entry is a multiple of the loss's last digit over h or 2h, or None.
 
     Two nearby losses differ by a multiple of the smaller one's last digit, which may be half of this loss's.
+    The differences with this step must have the errors of the submitted numbers: weight updates are multiples
+    of a last digit, too, and few numbers are so by chance.
     """
     digit = 0.5 * float(np.spacing(abs(risk_value(problem, trace))))
     if (
@@ -178,8 +184,51 @@ def _step_of_differences(problem: Problem, trace: Trace, errors: _Errors) -> flo
                 continue
             coarse_multiples = multiples / _COARSER
             if (np.abs(coarse_multiples - np.rint(coarse_multiples)) > _MULTIPLE_TOLERANCE).any():
-                return float(step)
+                noise = _DIGITS_OF_NOISE * digit / width
+                if _has_errors_of_differences(problem, comparisons, width, noise):
+                    return float(step)
     return None
+
+
+def _has_errors_of_differences(
+    problem: Problem, comparisons: Mapping[str, Comparison], width: float, noise: float
+) -> bool:
+    """True if differences over a width give the entries with the largest errors, within the losses' noise.
+
+    The differences are central, forward or backward.
+    """
+    entries = [(name, int(np.argmax(np.nan_to_num(row.error)))) for name, row in comparisons.items()]
+    entries = sorted(entries, key=lambda entry: -float(comparisons[entry[0]].error.flat[entry[1]]))
+    shifts = [(-0.5 * width, 0.5 * width), (0.0, width), (-width, 0.0)]
+    for name, place in entries[:_MOST_DIFFERENCES]:
+        submitted = float(comparisons[name].submitted.flat[place])
+        shifts = [
+            (low, high)
+            for low, high in shifts
+            if abs(
+                (_moved_risk(problem, name, place, high) - _moved_risk(problem, name, place, low)) / width
+                - submitted
+            )
+            <= noise
+        ]
+        if not shifts:
+            return False
+    return True
+
+
+def _moved_risk(problem: Problem, name: str, place: int, shift: float) -> float:
+    """Return the risk where one entry of a parameter is moved."""
+    _, index, kind = name.split(".")
+    layer = problem.parameters[int(index)]
+    array = np.array(getattr(layer, kind))
+    array.flat[place] += shift
+    parameters = (
+        *problem.parameters[: int(index)],
+        replace(layer, **{kind: array}),
+        *problem.parameters[int(index) + 1 :],
+    )
+    moved = replace(problem, parameters=parameters)
+    return risk_value(moved, forward(moved.network, parameters, moved.batch))
 
 
 def _narrower_precision(

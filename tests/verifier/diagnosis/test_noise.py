@@ -221,6 +221,9 @@ def test_a_mistake_of_the_benchmark_is_named(noise, level, bug, seed):
         ("printed parameters", 6, 38),  # errors of one size, larger than differences leave
         ("printed parameters", 10, 150),  # errors of one size, as large as the last printed digit leaves
         ("epsilon", 1e-6, 166),  # a norm that is nearly the right one is no threshold
+        ("epsilon", 1e-8, 38),  # beside probabilities of 1e-9, where 1 − p loses digits
+        ("epsilon", 1e-7, 74),  # six numbers, multiples of a digit of the loss by chance
+        ("weight update", 0.001, 57),  # multiples of a digit of the weights, not of the loss
     ],
 )
 def test_right_gradients_of_the_benchmark_have_a_true_note(noise, level, seed):
