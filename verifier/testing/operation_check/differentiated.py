@@ -206,8 +206,9 @@ def _slopes(
     value, error = _extrapolated(central, slope_noise)
     constant = ((above == middle) & (below == middle)).all(axis=1)
     value = np.where(constant, 0.0, value)
-    # a function that is constant over large steps is constant; small steps may be below its resolution
-    error = np.where(constant, 0.0 if steps_are_large else np.inf, error)
+    # small steps may be below the resolution of a function; over large ones it moves by less than its noise
+    finest_noise = np.broadcast_to(slope_noise, central.shape).min(axis=1)
+    error = np.where(constant, finest_noise if steps_are_large else np.inf, error)
     right, left = (above - middle) / plus, (middle - below) / minus
     jump_noise = 2.0 * noise * (1.0 / plus + 1.0 / minus)
     kinked, torn, finest = _kinks(np.abs(right - left), np.maximum(np.abs(right), np.abs(left)), jump_noise)

@@ -54,7 +54,8 @@ def _runs_as_it_is_pasted(written: type, code: str, raises: bool) -> None:
 
 def test_every_kind_of_finding_is_planted() -> None:
     planted = {row[2] for row in PLANTED}
-    assert set(FINDINGS) <= planted
+    of_products = {"jvp-not-linear", "jvp-value"}  # in test_forward_mode.py
+    assert set(FINDINGS) - of_products <= planted
 
 
 def test_what_an_operation_raises_is_told_with_the_line_it_is_in() -> None:
