@@ -188,12 +188,12 @@ def needle() -> Verdicts:
         (_Tanh(), (numbers(3, 2),)),
     ):
         for dtype in (np.float64, np.float32):
-            given = [argument.astype(dtype) for argument in arguments]
+            arrays = [argument.astype(dtype) for argument in arguments]
 
             def backward(g: Any, *args: Any, op: Any = op) -> Any:
                 return op.gradient(g, args)
 
-            check = check_gradient(op.compute, backward, *given, form="vjp")
+            check = check_gradient(op.compute, backward, *arrays, form="vjp")
             yield f"{type(op).__name__} {dtype.__name__}", verdict_of(check)
 
 
@@ -308,8 +308,8 @@ def cs231n() -> Verdicts:
                 (numbers(3, 4), numbers(5, 4), numbers(5, 2)),
             ),
         ):
-            given = [array.astype(dtype) if array.dtype.kind == "f" else array for array in arguments]
-            yield f"{name} {dtype.__name__}", verdict_of(check_gradient(forward, backward, *given))
+            arrays = [array.astype(dtype) if array.dtype.kind == "f" else array for array in arguments]
+            yield f"{name} {dtype.__name__}", verdict_of(check_gradient(forward, backward, *arrays))
 
 
 def gpt_block() -> Verdicts:
@@ -445,10 +445,10 @@ def main() -> None:
             for wanted in ("correct", "undecided", "incorrect")
         )
         seconds = math.ceil(perf_counter() - started)
-        told = [f"{len(names)}: {', '.join(names)}" if names else "0" for names in (undecided, alarms)]
+        counts = [f"{len(names)}: {', '.join(names)}" if names else "0" for names in (undecided, alarms)]
         print(
-            f"| {row.name} | {row.way} | {row.lines} | {len(right)} of {len(verdicts)} | {' | '.join(told)} "
-            f"| {seconds} |",
+            f"| {row.name} | {row.way} | {row.lines} | {len(right)} of {len(verdicts)} "
+            f"| {' | '.join(counts)} | {seconds} |",
             flush=True,
         )
 

@@ -56,7 +56,7 @@ class _Layer:
     rate: float | None = None
     activation: str | Document = "identity"
 
-    def own_parameters(self) -> Mapping[str, str]:
+    def extra_parameters(self) -> Mapping[str, str]:
         """Return the names of the parameters that a fully connected layer does not have, and aliases."""
         return _OF_NORM if self.kind == "batch_norm" else _OF_PRELU if self.learns_slope else {}
 
@@ -100,9 +100,9 @@ def read_layer_kinds(
         remedy = "transpose the weights and their gradients, and leave network.weights out"
         rule = "'in_out' beside layers that are not fully connected"
         errors.add("/network/weights", rule, repr(convention.weights), remedy)
-    parameters = _read_own(document, "parameters", layers, errors)
-    gradients = _read_own(document, "gradients", layers, errors)
-    masks = _read_own_masks(document, layers, convention, errors)
+    parameters = _read_extra(document, "parameters", layers, errors)
+    gradients = _read_extra(document, "gradients", layers, errors)
+    masks = _read_dropout_masks(document, layers, convention, errors)
     errors.raise_if_any()
     assert dense is not None
     last_is_dense = layers[-1].kind == "dense"
@@ -127,6 +127,11 @@ def _read_layers(document: Mapping[str, Any], errors: ErrorCollector) -> list[_L
             size = layer.get("out") if isinstance(layer, Mapping) else None
             width = size if isinstance(size, int) and not isinstance(size, bool) else None
             layers.append(_Layer(index, kind, place, _learns_slope(layer), width))
+            if _learns_slope(layer) and isinstance(layer["activation"], Mapping):
+                parameter = f"the parameter layers.{index}.slope"
+                check_fields(dict(layer["activation"]), ("name", "slope"), (*path, "activation"), errors)
+                if "slope" in layer["activation"]:
+                    errors.add((*path, "activation", "slope"), parameter, "an option", "give it there")
             place += 1
             continue
         if kind not in KINDS:
@@ -203,7 +208,10 @@ def _read_dense_layers(
         return None
 
 
-def _plain(layer: Mapping[str, Any]) -> Document:
+def _plain(layer: Any) -> Any:
+    """Return a fully connected layer without its kind and its learnt slope; anything else as it is."""
+    if not isinstance(layer, Mapping):
+        return layer
     plain = {field: value for field, value in layer.items() if field != "kind"}
     return {**plain, "activation": "identity"} if _learns_slope(layer) else plain
 
@@ -218,12 +226,12 @@ def _of_dense(arrays: Mapping[str, Any], layers: list[_Layer]) -> list[tuple[str
         if match is None or layer is None:
             if not str(name).startswith(NODE):
                 rows.append((name, array))
-        elif layer.place is not None and (match[2] or "").lstrip(".") not in layer.own_parameters():
+        elif layer.place is not None and (match[2] or "").lstrip(".") not in layer.extra_parameters():
             rows.append((f"layers.{layer.place}{match[2] or ''}", array))
     return rows
 
 
-def _read_own(
+def _read_extra(
     document: Mapping[str, Any], field: str, layers: list[_Layer], errors: ErrorCollector
 ) -> Document:
     """Return the arrays of layers that are not fully connected, of learnt slopes, and of nodes."""
@@ -232,7 +240,7 @@ def _read_own(
         return {}
     result: Document = {}
     for layer in layers:
-        known = layer.own_parameters()
+        known = layer.extra_parameters()
         prefix = f"layers.{layer.index}."
         for name, value in arrays.items():
             kind = str(name).removeprefix(prefix)
@@ -240,7 +248,7 @@ def _read_own(
                 continue
             if kind not in known:
                 remedy = suggest_name(str(name), [prefix + each for each in dict.fromkeys(known.values())])
-                errors.add((field, name), "the name of a parameter of this network", f"{name[:60]!r}", remedy)
+                errors.add((field, name), "the name of a parameter of this network", f"{kind[:60]!r}", remedy)
                 continue
             array = read_array(value, (field, name), errors, finite=field == "parameters")
             shapes = [(layer.width,)] if layer.kind == "batch_norm" else [(), (1,), (layer.width,)]
@@ -261,16 +269,19 @@ def _read_own(
     return result
 
 
-def _read_own_masks(
+def _read_dropout_masks(
     document: Mapping[str, Any], layers: list[_Layer], convention: Convention, errors: ErrorCollector
 ) -> Document:
     """Return the masks of dropout layers by the name of the graph's input."""
     masks = document.get("masks")
     result: Document = {}
     for layer in layers:
+        name = f"layers.{layer.index}"
+        if layer.kind == "batch_norm" and isinstance(masks, Mapping) and name in masks:
+            rule = "a mask of a fully connected or a dropout layer"
+            errors.add(("masks", name), rule, "one of batch_norm", "put a dropout layer behind it")
         if layer.kind != "dropout":
             continue
-        name = f"layers.{layer.index}"
         value = masks.get(name) if isinstance(masks, Mapping) else None
         if value is None:
             remedy = "give the mask that the forward pass drew, its scale included"

@@ -146,6 +146,17 @@ def in_layout_of_torch(document: dict[str, Any]) -> None:
         (lambda d: d["network"]["layers"][2].update(rate=0.3), "/masks/layers.2", "1 / (1 - rate)"),
         (lambda d: d["network"]["layers"][3].update(activation="snake"), "/network/layers/3/activation", ""),
         (lambda d: d["network"]["layers"][4].update({"in": 9}), "/network/layers/4/in", "puts out"),
+        (lambda d: d["network"]["layers"].append(3), "/network/layers/5", "a layer, such as"),
+        (
+            lambda d: d["network"]["layers"][3].update(activation={"name": "prelu", "slope": 0.1}),
+            "/network/layers/3/activation/slope",
+            "the parameter layers.3.slope",
+        ),
+        (
+            lambda d: d["masks"].update({"layers.1": d["masks"]["layers.2"]}),
+            "/masks/layers.1",
+            "put a dropout layer behind it",
+        ),
         (lambda d: d.pop("masks"), "/masks/layers.2", "the forward pass drew"),
         (lambda d: d["parameters"].pop("layers.1.bias"), "/parameters/layers.1.bias", "add it"),
         (lambda d: d["parameters"].pop("layers.3.slope"), "/parameters/layers.3.slope", "add it"),

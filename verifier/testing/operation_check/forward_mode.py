@@ -126,9 +126,9 @@ def linearity_findings(
         yield make_finding("jvp-not-linear", "jvp", actual=f"{distance:.3g}")
     returned = product(taken.call_with(arrays), taken.call_with(tangents))
     if isinstance(returned, tuple) and len(returned) == 2:
-        given = _output(returned[0])
+        stated = _output(returned[0])
         size = max(1.0, float(np.abs(value).max(initial=0.0)))
-        if given.shape != value.shape or not np.allclose(given, value, rtol=0, atol=_TOLERANCE * size):
+        if stated.shape != value.shape or not np.allclose(stated, value, rtol=0, atol=_TOLERANCE * size):
             yield make_finding("jvp-value", "jvp")
 
 
