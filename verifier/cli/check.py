@@ -34,8 +34,8 @@ from verifier.exporters.exporter import Exporter, ExportOptions
 from verifier.exporters.junit import DIALECTS
 from verifier.exporters.student_view import to_student_view
 from verifier.judging.traps import ANOTHER_LOSS, another_loss_notice
-from verifier.oracles import ORACLES
-from verifier.problem.errors import ErrorCollector, MalformedSubmission, describe
+from verifier.oracles import ORACLES, suggest_oracle
+from verifier.problem.errors import ErrorCollector, MalformedSubmission, describe, read_choice
 from verifier.report.assignment import DEFAULT, StudentVisibility
 from verifier.report.model import Audience
 from verifier.report.outcome import FileOutcome, ReportBuffer
@@ -269,11 +269,11 @@ def _check_choices(
         ("--audience", choices.reader, tuple(Audience)),
         ("--junit-dialect", choices.junit_dialect, DIALECTS),
     ):
-        if value not in valid:
-            errors.add(option, f"one of {', '.join(valid)}", repr(value))
+        read_choice(value, valid, option, errors)
     for name in choices.oracles or ():
         if name not in ORACLES:
-            errors.add("--oracles", f"names among {', '.join(ORACLES)}", repr(name))
+            remedy = suggest_oracle(name, ORACLES)
+            errors.add("--oracles", f"names among {', '.join(ORACLES)}", repr(name), remedy)
     if choices.jobs is not None and choices.jobs < 1:
         errors.add("--jobs", "a number of processes, 1 or more", str(choices.jobs))
     tolerance = None

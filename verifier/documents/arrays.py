@@ -34,7 +34,9 @@ def read_array(
         return None
     if array.ndim > axes:
         rank = str(array.ndim) if array.ndim == axes + 1 else f"more than {axes}"
-        errors.add(path, _expected_rank(axes), f"nesting of depth {rank}")
+        actual = f"nesting of depth {rank}" if isinstance(value, _LISTS) else f"shape {array.shape}"
+        remedy = "flatten each example: array.reshape(len(array), -1)" if path == ("inputs",) else ""
+        errors.add(path, _expected_rank(axes), actual, remedy)
         return None
     if finite and np.count_nonzero(np.isfinite(array)) < array.size:
         indices = np.argwhere(~np.isfinite(array))
@@ -45,6 +47,7 @@ def read_array(
             "a finite number",
             path,
             errors,
+            remedy="only gradients may be non-finite, where that is judged",
         )
         return None
     return array
@@ -118,9 +121,11 @@ def _from_numbers(value: Any, path: Path, errors: ErrorCollector) -> Array | Non
         with np.errstate(over="ignore"):
             return np.asarray(value, dtype=np.float64)
     if isinstance(value, np.ndarray | np.generic):
-        errors.add(path, "an array of real numbers", f"an array of type {value.dtype}")
+        remedy = "take the real part" if value.dtype.kind == "c" else "make it with dtype=float"
+        errors.add(path, "an array of real numbers", f"an array of type {value.dtype}", remedy)
     else:
-        errors.add(path, "a list of numbers or a list of such lists", describe(value))
+        remedy = "leave it out: it is reported as missing" if value is None and path[0] == "gradients" else ""
+        errors.add(path, "a list of numbers or a list of such lists", describe(value), remedy)
     return None
 
 
@@ -197,7 +202,10 @@ def _remedy(wrong: list[Any], finite: bool) -> str:
         return "make all rows equally deep"
     if any(isinstance(x, str) and x in NON_FINITE for x in wrong) and finite:
         return "only gradients may be non-finite, where that is judged"
-    return "write numbers without quotes" if any(isinstance(x, str) for x in wrong) else ""
+    texts = [x for x in wrong if isinstance(x, str)]
+    if any(describe(text) != "a number in quotes" and not text.strip().isdigit() for text in texts):
+        return "write numbers; classes are numbered from 0"
+    return "write numbers without quotes" if texts else ""
 
 
 def _add_mistakes(

@@ -13,6 +13,7 @@ from verifier.documents.graph_nodes import (
     read_name,
     topologically_sorted,
 )
+from verifier.documents.names import NAMES, read_names
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
 from verifier.problem.errors import (
     MOST,
@@ -25,7 +26,9 @@ from verifier.problem.errors import (
 from verifier.problem.graph import INPUT, NODE, GraphProblem, Node, node_name
 from verifier.problem.submission import GraphSubmission
 
-FIELDS = ("name", "network", "parameters", "inputs", "gradients", "precision", "reported_loss", "tolerance")
+FIELDS = (
+    "name", "network", "parameters", "inputs", "gradients", "precision", "reported_loss", "tolerance", NAMES,
+)  # fmt: skip
 _LAYER_FIELDS = ("loss", "targets", "masks")
 _NETWORK_FIELDS = ("inputs", "nodes", "output")
 
@@ -47,10 +50,12 @@ def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
     leaves = _read_leaves(document, network, errors)
     nodes, constants = _read_nodes(network, leaves, errors)
     output = _read_output(network, nodes, errors)
+    document, submitted = _with_known_names(document, leaves, nodes, errors)
     gradients = _read_gradients(document, leaves, nodes, errors)
     precision, warnings = read_precision(document, gradients, errors)
     reported = read_reported_loss(document.get("reported_loss"), errors)
     tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), errors)
+    errors.rename({"gradients": submitted})
     errors.raise_if_any()
     assert output is not None
     assert tolerance is not None
@@ -64,7 +69,16 @@ def read_graph(document: Mapping[str, Any]) -> GraphSubmission:
     )
     graded_under = {"graph": f"{len(nodes)} nodes", "output": output}
     return GraphSubmission(
-        name, problem, gradients, precision, reported, tolerance, network, graded_under, tuple(warnings)
+        name,
+        problem,
+        gradients,
+        precision,
+        reported,
+        tolerance,
+        network,
+        graded_under,
+        tuple(warnings),
+        submitted,
     )
 
 
@@ -136,6 +150,22 @@ def _read_output(network: dict[str, Any], nodes: Sequence[Node], errors: ErrorCo
         errors.add("/network/output", "one number, which alone has a gradient", actual, "sum or average it")
         return None
     return output
+
+
+def _with_known_names(
+    document: dict[str, Any], leaves: Leaves, nodes: Sequence[Node], errors: ErrorCollector
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the document with gradients by known names, and the submitted names by the known ones."""
+    known = [*leaves.parameters, *(INPUT + name for name in leaves.inputs)]
+    known += [NODE + node.name for node in nodes]
+    names, arrays = read_names(document.get(NAMES), known, errors), document.get("gradients")
+    if not names or not isinstance(arrays, Mapping):
+        return document, {}
+    renamed = {names.get(name, name): array for name, array in arrays.items()}
+    if len(renamed) < len(arrays):
+        errors.add("/gradients", "one array for each name", "several for the same")
+    submitted = {names[name]: name for name in arrays if names.get(name, name) != name}
+    return {**document, "gradients": renamed}, submitted
 
 
 def _read_gradients(

@@ -6,7 +6,7 @@ order of the layers: arrays, or pairs of weight and bias.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import permutations
 from typing import Any, TypeAlias
 
@@ -30,7 +30,7 @@ def with_known_names(
 
     shapes: of all parameters by their known names, in order.
     """
-    meanings = _read_names(document.get(NAMES), shapes, errors)
+    meanings = read_names(document.get(NAMES), shapes, errors)
     renamed, submitted = dict(document), dict[str, dict[str, str]]()
     numbers: dict[tuple[int, ...], int] = {}  # the layer of each number among the parameters' names
     for field in _FIELDS:
@@ -52,7 +52,8 @@ def with_known_names(
     return renamed, submitted
 
 
-def _read_names(value: Any, shapes: Mapping[str, Shape], errors: ErrorCollector) -> dict[str, str]:
+def read_names(value: Any, names: Collection[str], errors: ErrorCollector) -> dict[str, str]:
+    """Return the known name of each name in the field `names`. names: those that are known."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -60,10 +61,10 @@ def _read_names(value: Any, shapes: Mapping[str, Shape], errors: ErrorCollector)
         errors.add((NAMES,), rule, describe(value))
         return {}
     for name, known in value.items():
-        if known not in shapes:
+        if known not in names:
             rule = "the name of a parameter of this network"
-            errors.add((NAMES, name), rule, describe(known), suggest_name(str(known), shapes))
-    return {str(name): str(known) for name, known in value.items() if known in shapes}
+            errors.add((NAMES, name), rule, describe(known), suggest_name(str(known), names))
+    return {str(name): str(known) for name, known in value.items() if known in names}
 
 
 def _by_order(arrays: Sequence[Any], names: list[str]) -> Mapping[str, Any] | Sequence[Any]:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from functools import cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from verifier.problem.errors import (
     read_number,
     suggest_name,
 )
+from verifier.problem.other_words import LAYER_FIELDS
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, to_internal_layout
 
 _FIELDS = ("layers", "weights", "examples")
@@ -37,6 +39,7 @@ _ACTIVATION_ALIASES = {
     "logsigmoid": "log_sigmoid",
     "logsoftmax": "log_softmax",
 }
+_PARTS_SHOWN = 2
 _MOST_UNITS = 2**31
 _LAYER_FIELDS = ("in", "out", "activation", "bias", "kind")
 
@@ -81,7 +84,7 @@ def _read_layer(document: Any, path: Path, errors: ErrorCollector) -> Layer | No
     if not isinstance(document, dict):
         errors.add(path, 'a layer, such as {"in": 3, "out": 4}', describe(document))
         return None
-    check_fields(document, _LAYER_FIELDS, path, errors)
+    check_fields(document, _LAYER_FIELDS, path, errors, LAYER_FIELDS)
     sizes = [_read_size(document, end, path, errors) for end in ("in", "out")]
     bias = document.get("bias", True)
     if not isinstance(bias, bool):
@@ -94,13 +97,13 @@ def _read_layer(document: Any, path: Path, errors: ErrorCollector) -> Layer | No
 
 def _read_size(document: dict[str, Any], end: str, path: Path, errors: ErrorCollector) -> int | None:
     size = document.get(end)
+    if isinstance(size, float) and size.is_integer():
+        size = int(size)  # other languages write 3 as 3.0
     if isinstance(size, int | np.integer) and not isinstance(size, bool) and 1 <= size < _MOST_UNITS:
         return int(size)
-    errors.add(
-        (*path, end),
-        "a whole number of at least 1, below 2**31",
-        describe(size) if end in document else "nothing",
-    )
+    actual = describe(size) if end in document else "nothing"
+    remedy = "write numbers without quotes" if isinstance(size, str) else ""
+    errors.add((*path, end), "a whole number of at least 1, below 2**31", actual, remedy)
     return None
 
 
@@ -120,7 +123,9 @@ def read_activation(document: Any, path: Path, errors: ErrorCollector) -> Activa
         plain = document.casefold().replace("_", "")
         folded = document.casefold()
         document = _ACTIVATION_ALIASES.get(plain, folded if folded in ACTIVATIONS else document)
-    name = read_choice(document, ACTIVATIONS, name_path, errors)
+    remedy = "" if isinstance(document, str) else 'give its name, such as "tanh"'
+    remedy = remedy or "for other activations write the network as a graph"
+    name = read_choice(document, ACTIVATIONS, name_path, errors, remedy=remedy)
     if name is None:
         return None
     if not options:
@@ -214,12 +219,12 @@ def read_parameters(
 def _check_names(arrays: Mapping[str, Any], names: list[str], path: Path, errors: ErrorCollector) -> None:
     known = set(names)
     for name in [name for name in arrays if name not in known][:MOST]:
-        errors.add(
-            (*path, name),
-            "the name of a parameter of this network",
-            f"{str(name)[:60]!r}",
-            suggest_name(name, names, taken=arrays),
-        )
+        remedy = suggest_name(name, names, taken=arrays)
+        if str(name).startswith("layers.") and "mean" not in remedy:
+            remedy = f"layers count from 0; {remedy}"
+        elif "mean" not in remedy:
+            remedy = f'say what it means, "names": {{"{str(name)[:60]}": …}}; {remedy}'
+        errors.add((*path, name), "the name of a parameter of this network", f"{str(name)[:60]!r}", remedy)
 
 
 def _layout_remedy(convention: Convention) -> str:
@@ -246,6 +251,22 @@ def _check_shape(
     return False
 
 
+def _remedy_of_gradients(value: Any, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Return how to name the arrays of a flat vector, or of a result of another form."""
+    length = len(value) if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1 else 0
+    if isinstance(value, tuple | list) and any(isinstance(item, Mapping) for item in value):
+        return "give the gradients alone"
+    if length != sum(prod(shape) for shape in shapes.values()):
+        return f'such as {{"{next(iter(shapes))}": …}}'
+    parts, start = [], 0
+    for name, shape in list(shapes.items())[:_PARTS_SHOWN]:
+        end = start + prod(shape)
+        reshaped = f".reshape{shape}" if len(shape) > 1 else ""
+        parts.append(f'"{name}": g[{start}:{end}]{reshaped}')
+        start = end
+    return f"split the vector g: {{{', '.join(parts)}, …}}"
+
+
 def read_gradients(
     document: dict[str, Any],
     network: Network | None,
@@ -257,11 +278,16 @@ def read_gradients(
 
     shapes: the submitted shapes of the valid parameters, which gradients must have, too.
     """
+    expected = {} if network is None else parameter_shapes(network, convention)
+    submitted = document.get("gradients", {})
+    if expected and not isinstance(submitted, Mapping):
+        rule = f"an object of arrays by name, or a list of the {len(expected)} gradients in order"
+        errors.add("/gradients", rule, describe(submitted), _remedy_of_gradients(submitted, expected))
+        return {}
     arrays = read_arrays(document, "gradients", errors, finite=False) or {}
     if network is not None:
         names = _names(network)
         _check_names(arrays, names, ("gradients",), errors)
-        expected = parameter_shapes(network, convention)
         for name, array in arrays.items():
             if array is not None and name in names:
                 shape = shapes.get(name) or expected[name]

@@ -28,6 +28,7 @@ from verifier.problem.errors import (
 )
 from verifier.problem.graph import NODE, names_upstream
 from verifier.problem.loss import LABEL_FIELDS, read_loss, weigh_classes
+from verifier.problem.other_words import DOCUMENT_FIELDS
 from verifier.problem.submission import (
     Convention,
     GraphSubmission,
@@ -70,7 +71,9 @@ def read_targets(
         return None
     if rows.shape != (size, outputs):
         expected = (size, outputs) if convention.examples == "rows" else (outputs, size)
-        errors.add("/targets", f"shape {expected}, {order}", f"shape {tuple(array.shape)}")
+        remedy = f"the last layer has {outputs} outputs" if rows.shape[0] == size else ""
+        remedy = remedy or f"inputs have {size} examples"
+        errors.add("/targets", f"shape {expected}, {order}", f"shape {tuple(array.shape)}", remedy)
         return None
     return rows if _fit_loss(rows, loss, errors) else None
 
@@ -105,11 +108,12 @@ def _read_classes(
             "/targets",
             f"rows of targets, one number an output ({loss.name} takes no class indices)",
             f"a flat list of {array.size}",
-            "write one list per example",
+            "write one list per example; class indices go with cross_entropy",
         )
         return None
     if size is not None and array.size != size:
-        errors.add("/targets", f"{size} class indices, one an example", f"{array.size}")
+        remedy = f"inputs have {size} examples"
+        errors.add("/targets", f"{size} class indices, one an example", f"{array.size}", remedy)
         return None
     if outputs is None or size is None:
         return None
@@ -150,7 +154,8 @@ def read_inputs(
         return None
     order = "(features, N)" if convention.examples == "columns" else "(N, features)"
     if array.ndim != 2:
-        errors.add("/inputs", f"a matrix of shape {order}", f"shape {tuple(array.shape)}")
+        remedy = "write one list per example, also for a single one"
+        errors.add("/inputs", f"a matrix of shape {order}", f"shape {tuple(array.shape)}", remedy)
         return None
     rows = examples_to_internal(array, convention)
     if network is not None and rows.shape[1] != network.layers[0].inputs:
@@ -224,7 +229,7 @@ def read_submission(document: Any) -> Submission:
         remedy = "such layers are judged as a graph; this asks for fully connected ones"
         errors.add("/network/layers", "fully connected layers", "layers of other kinds", remedy)
         errors.raise_if_any()
-    check_fields(document, FIELDS, (), errors)
+    check_fields(document, FIELDS, (), errors, DOCUMENT_FIELDS)
     for field in _REQUIRED:
         if field not in document:
             errors.add((field,), f"the field {field!r}", "nothing", "add it")

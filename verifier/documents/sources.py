@@ -16,6 +16,7 @@ from verifier.documents.reading import AnySubmission, read_any_submission
 from verifier.documents.safetensors import TEXT
 from verifier.problem.errors import describe, malformed
 from verifier.problem.submission import GraphSubmission, Submission
+from verifier.report.model import ReportData
 
 _RULE = "a submission: its document, the path of its file, or a torch.nn.Module with loss, inputs and targets"
 
@@ -36,6 +37,8 @@ def document_of(source: Any, fields: Mapping[str, Any]) -> Any:
             remedy = "give the document, or the path of its file, in place of what load returns"
             raise refused(field, "nothing beside a submission that is read already", "some", remedy)
         return source
+    if isinstance(source, bytes) or (isinstance(source, str) and source.lstrip().startswith("{")):
+        raise malformed("", _RULE, "the text of a document", "parse it first: verify(json.loads(text))")
     if isinstance(source, str | os.PathLike):
         source = parse_bytes(Path(source).read_bytes())
     elif isinstance(source, NpzFile):
@@ -49,6 +52,8 @@ def document_of(source: Any, fields: Mapping[str, Any]) -> Any:
         source = {"network": network, "parameters": source.get("parameters", {})}
     document = {**source, **fields} if fields else source
     loss = document.get("loss")
+    if isinstance(loss, type) and loss.__module__ == "torch.nn.modules.loss":
+        loss = loss()  # with its defaults
     if hasattr(loss, "reduction"):  # a loss module of PyTorch
         document = {**document, "loss": loss_of_module(loss, document.get("targets"))}
     return document
@@ -76,8 +81,10 @@ def _document_of_object(source: Any, fields: Mapping[str, Any]) -> Mapping[str, 
         return document
     if hasattr(source, "named_parameters"):
         return _document_of_module(source, dict(fields))
-    remedy = ""
-    if callable(source):
+    remedy = "build_document makes a document of sizes, parameters, inputs, targets and gradients"
+    if isinstance(source, ReportData):
+        remedy = "it is the result already: look at its verdict"
+    elif callable(source):
         remedy = "for a function and its gradient call check_gradient, for one operation check_operation"
     raise malformed("", _RULE, describe(source), remedy)
 

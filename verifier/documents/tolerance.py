@@ -16,6 +16,7 @@ from verifier.problem.errors import (
     read_choice,
     read_number,
 )
+from verifier.problem.other_words import PRECISIONS as OTHER_PRECISIONS
 from verifier.problem.precision import PRECISIONS, Precision, round_to_precision
 from verifier.problem.submission import TOLERANCES, Tolerance
 
@@ -61,7 +62,9 @@ def read_precision(
 ) -> tuple[Precision, list[ReportWarning]]:
     """Return the declared precision, that of the arrays, or the inferred one with a warning."""
     if document.get("precision") is not None:
-        name = read_choice(document["precision"], PRECISIONS, "/precision", errors)
+        declared = document["precision"]
+        declared = declared if isinstance(declared, str) else format_of(declared) or declared
+        name = read_choice(declared, PRECISIONS, "/precision", errors, OTHER_PRECISIONS)
         return PRECISIONS[name or "float64"], []
     submitted = document.get("gradients")
     values = submitted.values() if isinstance(submitted, Mapping) else ()

@@ -17,6 +17,12 @@ ANOTHER_LOSS = "right-gradient-of-another-loss"
 
 def problem_traps(problem: Problem) -> Iterator[ReportWarning]:
     """Yield a warning for each setting of a problem that is probably a mistake of the problem's author."""
+    yield from setting_traps(problem)
+    yield from target_warnings(problem)
+
+
+def setting_traps(problem: Problem) -> Iterator[ReportWarning]:
+    """Yield those warnings that a report has only if the submission is not correct."""
     risk, output = problem.risk, problem.network.layers[-1].activation.name
     if risk.on == "logits" and _ON_LOGITS.get(risk.loss.name) == output:
         yield ReportWarning(
@@ -25,7 +31,6 @@ def problem_traps(problem: Problem) -> Iterator[ReportWarning]:
             f'write "on": "probabilities" in the loss, or give the last layer no activation',
             layer=len(problem.network.layers) - 1,
         )
-    yield from target_warnings(problem)
     targets = problem.batch.targets
     classes = targets.shape[1]
     if classes >= _FEWEST_CLASSES and _is_one_hot(targets):

@@ -4,7 +4,7 @@ Every oracle is a function of a problem and of its float64 rounding errors. To a
 a row to ORACLES. The first oracle that knows an entry gives its reference value.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -26,7 +26,10 @@ from verifier.oracles import (
     reference_graph,
     torch_autograd,
 )
+from verifier.problem.errors import suggest_name
 from verifier.problem.graph import GraphProblem
+from verifier.problem.other_words import ORACLES as OTHER_WORDS
+from verifier.problem.other_words import plain
 from verifier.report.model import Uncertainty
 
 ARBITER = "high_precision"  # resolves contradictions between oracles
@@ -146,16 +149,25 @@ def ask(
     """
     is_graph = isinstance(problem, GraphProblem)
     table = GRAPH_ORACLES if is_graph else LAYER_ORACLES
+    names = [names] if isinstance(names, str) else names
     if names is None:
         names = [name for name, row in table.items() if row.by_default]
     unknown = [name for name in names if name not in ORACLES]
     if unknown or not names:
         actual = ", ".join(map(repr, unknown)) or "none"
         kind = "oracles of graphs" if is_graph else "oracles"
-        raise ValueError(f"expected {kind} among {', '.join(table)}, got {actual}")
+        remedy = next(filter(None, (suggest_oracle(name, table) for name in unknown)), "")
+        rule = f"expected {kind} among {', '.join(table)}, got {actual}"
+        raise ValueError(f"{rule}; {remedy}" if remedy else rule)
     answers = {name: answer_of(name, problem, float64_rounding) for name in table if name in names}
     unable = _NO_GRAPHS if is_graph else _NO_LAYERS
     return answers | {name: unable for name in names if name not in table}
+
+
+def suggest_oracle(name: str, known: Iterable[str]) -> str:
+    """Return a remedy for an unknown name; empty if no known name is similar."""
+    similar = OTHER_WORDS.get(plain(name)) or suggest_name(name, known)
+    return similar if "known are" not in similar else ""
 
 
 def answer_of(

@@ -23,6 +23,7 @@ from verifier.judging.comparison import judge_loss
 from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.fast_path import accept_if_correct
 from verifier.judging.subgradients import judge_jointly, subgradient_warnings
+from verifier.judging.traps import setting_traps
 from verifier.judging.warnings import collect_warnings, warnings_of_accepted
 from verifier.oracles import ARBITER
 from verifier.pipeline.graphs import judge_graph
@@ -179,6 +180,7 @@ def _judge_layers(
         evidence = consensus.evidence
         warnings = (
             *collect_warnings(submission, trace, loss.value, comparisons, consensus, rounding_allowance),
+            *setting_traps(problem),
             *at_kinks,
         )
         diagnoses = ()

@@ -87,10 +87,9 @@ def assemble_report(
 ) -> Report:
     """Return the report. started: when the check began. outline: fields that describe the problem."""
     tolerance = submission.tolerance
-    if isinstance(submission, Submission):
-        for name in submission.submitted_names.keys() & parameters.keys():
-            row = replace(parameters[name], submitted_as=submission.submitted_names[name])
-            parameters = {**parameters, name: row}
+    for name in submission.submitted_names.keys() & parameters.keys():
+        row = replace(parameters[name], submitted_as=submission.submitted_names[name])
+        parameters = {**parameters, name: row}
     return Report(
         verdict=overall_verdict(parameter.verdict for parameter in parameters.values()),
         loss=loss,

@@ -10,7 +10,10 @@ import re
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, TypeAlias
+
+from verifier.problem.other_words import Words, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 SHOWN = 5  # mistakes of one kind within one array
 MOST = 200  # mistakes in one document
+NO_WORDS: Words = MappingProxyType({})
 _COMPARED = 60  # known names that a misspelt one is compared with
 _LARGE = 10**15
 _NUMBER = re.compile(r"[-+]?[0-9]*\.[0-9]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+")
@@ -179,6 +183,8 @@ def describe(value: Any) -> str:
         return _describe_number(value)
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
+        return f"the {'class' if isinstance(value, type) else 'function'} {value.__name__[:40]}"
     if isinstance(value, dict):
         return f"an object with {', '.join(map(repr, list(value)[:5]))}" if value else "an empty object"
     return f"a value of type {type(value).__name__}"
@@ -208,22 +214,42 @@ def suggest_name(name: str, known: Iterable[str], taken: Container[str] = ()) ->
     return f"known are {', '.join(names[:20])}" if names else ""
 
 
-def check_fields(document: dict[str, Any], known: Iterable[str], path: Path, errors: ErrorCollector) -> None:
-    """Add an error for every field that is not in `known`."""
+def check_fields(
+    document: dict[str, Any],
+    known: Iterable[str],
+    path: Path,
+    errors: ErrorCollector,
+    other_words: Words = NO_WORDS,
+) -> None:
+    """Add an error for every field that is not in `known`. other_words: remedies for words of others."""
     names = list(known)
     unknown = [field for field in document if field not in names]
     for field in unknown[:MOST]:
         actual = f"the field {str(field)[:40]!r}"
-        errors.add((*path, field), "a known field", actual, suggest_name(field, names, taken=document))
+        remedy = other_words.get(plain(field)) or suggest_name(field, names, taken=document)
+        errors.add((*path, field), "a known field", actual, remedy)
 
 
-def read_choice(value: Any, choices: Iterable[str], path: Path | str, errors: ErrorCollector) -> str | None:
-    """Return the value if it is one of the choices; None after an error."""
+def read_choice(
+    value: Any,
+    choices: Iterable[str],
+    path: Path | str,
+    errors: ErrorCollector,
+    other_words: Words = NO_WORDS,
+    remedy: str = "",
+) -> str | None:
+    """Return the value if it is one of the choices; None after an error.
+
+    other_words: remedies for words of others. remedy: for values without a similar choice.
+    """
     names = list(choices)
     if isinstance(value, str) and value in names:
         return value
-    remedy = suggest_name(value, names) if isinstance(value, str) else ""
-    errors.add(path, "one of " + ", ".join(names), describe(value), remedy if "mean" in remedy else "")
+    of_object = type(value).__name__ if hasattr(value, "forward") else ""  # a module of PyTorch
+    word = value if isinstance(value, str) else getattr(value, "__name__", of_object)
+    similar = other_words.get(plain(word)) or (word and suggest_name(word, names))
+    is_known = "mean" in similar or plain(word) in other_words
+    errors.add(path, "one of " + ", ".join(names), describe(value), similar if is_known else remedy)
     return None
 
 
@@ -237,7 +263,7 @@ def read_number(
     """Return a finite number with `at_least` <= number < `below`; None after an error."""
     rule = "a finite number" if at_least is None else f"a finite number of at least {at_least:g}"
     rule += "" if below is None else f" and below {below:g}"
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # a scalar of numpy or PyTorch
+    if tuple(getattr(value, "shape", ("",))) in ((), (1,), (1, 1)) and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float):
         remedy = "write numbers without quotes" if isinstance(value, str) else ""

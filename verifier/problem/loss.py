@@ -10,6 +10,8 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.losses import LOSSES, ClassWeighting, Penalty, Risk, huber
 from verifier.problem.errors import ErrorCollector, Path, check_fields, describe, read_choice, read_number
+from verifier.problem.other_words import LOSS_FIELDS
+from verifier.problem.other_words import LOSSES as OTHER_LOSSES
 
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -119,9 +121,10 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
         alias = ALIASES.get(name.casefold().replace("_", "").replace("nn.", ""), {"name": name})
         document = {**alias, **{field: value for field, value in document.items() if field != "name"}}
     if not isinstance(document, dict):
-        errors.add(path, 'a loss, such as {"name": "mse"}', describe(document))
+        remedy = 'name it, as in "loss": "torch.mse"'
+        errors.add(path, 'a loss, such as {"name": "mse"}', describe(document), remedy)
         return None
-    check_fields(document, _FIELDS, path, errors)
+    check_fields(document, _FIELDS, path, errors, LOSS_FIELDS)
     penalty_defaults: dict[str, Any] = {}
     if "preset" in document:
         preset = read_choice(document["preset"], PRESETS, (*path, "preset"), errors)
@@ -133,7 +136,8 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
     if "name" not in document:
         errors.add((*path, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
         return None
-    name = read_choice(document["name"], LOSSES, (*path, "name"), errors)
+    remedy = "for other losses write the network as a graph, with the loss among its nodes"
+    name = read_choice(document["name"], LOSSES, (*path, "name"), errors, OTHER_LOSSES, remedy)
     if name is None:
         return None
     loss = LOSSES[name]

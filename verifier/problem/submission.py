@@ -137,6 +137,8 @@ class GraphSubmission:
         A description of the graph for the report.
     warnings : tuple of ReportWarning
         Warnings from reading the document.
+    submitted_names : mapping of str to str
+        The document's names of gradients that have another name in `gradients`.
     """
 
     name: str | None
@@ -148,3 +150,4 @@ class GraphSubmission:
     network: Mapping[str, Any]
     graded_under: Mapping[str, Any]
     warnings: tuple[ReportWarning, ...] = ()
+    submitted_names: Mapping[str, str] = field(default_factory=dict)
