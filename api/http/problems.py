@@ -107,11 +107,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        headers = dict(error.headers or {})
+        headers, detail = dict(error.headers or {}), str(error.detail)
+        if error.status_code == HTTPStatus.NOT_FOUND and detail == HTTPStatus.NOT_FOUND.phrase:
+            detail = "no such address; /docs lists them all"
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:  # several routes may share the path
             allowed = ", ".join(_allowed_methods(app, route_path(request.scope)))
             headers["Allow"] = allowed or headers.get("Allow", "")
-        return problem(HTTPStatus(error.status_code), str(error.detail), headers=headers)
+            detail = f"expected the method {headers['Allow']}, got {request.method}; see /docs"
+        return problem(HTTPStatus(error.status_code), detail, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

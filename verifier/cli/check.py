@@ -280,7 +280,9 @@ def _check_choices(
     if choices.tolerance is not None:
         of_tolerance = ErrorCollector()
         tolerance = read_tolerance(choices.tolerance, (), of_tolerance)
-        errors.add_all(of_tolerance.records, "tolerance")
+        errors.records += [
+            replace(each, pointer=each.pointer.replace("/", "--")) for each in of_tolerance.records
+        ]
     assignment = None if choices.assignment is None else read_assignment_file(choices.assignment, errors)
     if choices.reader == Audience.STUDENT and assignment is not None and not assignment.visibility.verdict:
         actual = "'student'" if choices.audience else "no audience, which means student beside --output-dir"

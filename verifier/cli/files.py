@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ STANDARD_INPUT = "-"
 _WILDCARDS = frozenset("*?[")
 _SUFFIXES = (*SUFFIXES, MATLAB_SUFFIX)
 _FILES_NAMED = 3
+_SAME_FILE = 0.85  # similarity of a misspelt name
 _MAC_ARCHIVE, _MAC_METADATA = "__MACOSX", "._"  # what macOS adds to archives
 # This module uses os.path, because pathlib raises for unsearchable folders and overlong names.
 
@@ -63,7 +65,19 @@ def unreadable_file_error(error: OSError) -> DocumentError:
     """Return the mistake that describes an unreadable file."""
     if isinstance(error, IsADirectoryError):
         return DocumentError("(file)", f"a file that ends in {', '.join(_SUFFIXES)}", _describe_folder(error))
-    return DocumentError("(file)", "a file that can be read", error.strerror or type(error).__name__)
+    remedy = _similar_file(error.filename) if isinstance(error, FileNotFoundError) else ""
+    return DocumentError("(file)", "a file that can be read", error.strerror or type(error).__name__, remedy)
+
+
+def _similar_file(name: Any) -> str:
+    """Return a remedy: the most similar file of the folder; empty if there is none."""
+    folder, file = os.path.split(os.fsdecode(name))
+    try:
+        names = [entry for entry in os.listdir(folder or ".") if Path(entry).suffix in _SUFFIXES]  # noqa: PTH208
+    except OSError:
+        return ""
+    similar = get_close_matches(file, names, n=1, cutoff=_SAME_FILE)
+    return f"did you mean {replace_surrogates(similar[0])!r}?" if similar else ""
 
 
 def _describe_folder(error: OSError) -> str:

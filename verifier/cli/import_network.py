@@ -13,7 +13,7 @@ from verifier.documents.importers.common import MissingLibrary, refused
 from verifier.documents.importers.state_dict import arrays_in
 from verifier.documents.json import parse
 from verifier.documents.output import open_output
-from verifier.problem.errors import ErrorCollector, MalformedSubmission
+from verifier.problem.errors import ErrorCollector, MalformedSubmission, suggest_name
 from verifier.report.verdict import ExitStatus
 
 _ARRAYS = ("inputs", "targets", "gradients")
@@ -55,7 +55,10 @@ def import_files(
 
 def _check_importer(source: str, files: Sequence[Path], options: Mapping[str, str | None]) -> Importer:
     if source not in IMPORTERS:
-        raise refused("SOURCE", f"one of {', '.join(IMPORTERS)}", repr(source[:60]))
+        remedy = "for a file of PyTorch write state_dict" if "torch" in source else ""
+        similar = suggest_name(source, IMPORTERS)
+        remedy = remedy or (similar if "mean" in similar else "")
+        raise refused("SOURCE", f"one of {', '.join(IMPORTERS)}", repr(source[:60]), remedy)
     importer = IMPORTERS[source]
     if not importer.from_files:
         remedy = f"call verifier.documents.importers.{importer.function} in Python"

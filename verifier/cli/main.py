@@ -202,7 +202,7 @@ def example(
     from verifier.documents.output import open_output
     from verifier.examples.layers import DEFAULT_EXAMPLE
     from verifier.examples.named import list_examples, load_example
-    from verifier.problem.errors import MalformedSubmission
+    from verifier.problem.errors import MalformedSubmission, suggest_name
 
     if like is not None and (name is not None or not strong):
         _refuse("--like takes the place of a name, and goes with --strong")
@@ -211,7 +211,9 @@ def example(
             typer.echo(f"{example_name:33} {description}")
         return
     if name is not None and name not in list_examples():
-        _refuse(f"expected one of {', '.join(list_examples())}, got {name!r}")
+        remedy = suggest_name(name, list_examples())
+        listed = "gradjury example without a name lists them"
+        _refuse(f"expected the name of an example, got {name!r}; {remedy if 'mean' in remedy else listed}")
     document = load_example(name or DEFAULT_EXAMPLE) if like is None else _read_document(like)
     if strong:
         from verifier.examples.layers import informative_document  # loads numpy

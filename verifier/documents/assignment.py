@@ -22,6 +22,7 @@ from verifier.problem.errors import (
     replace_surrogates,
     suggest_name,
 )
+from verifier.problem.other_words import ASSIGNMENT_FIELDS
 from verifier.problem.submission import GraphSubmission, Submission
 from verifier.report.assignment import DEFAULT, Assignment, StudentVisibility
 from verifier.report.points import ONE_POINT_EACH, Points
@@ -47,7 +48,11 @@ def read_assignment(document: Any) -> Assignment:
         errors.add("", "an assignment, one JSON object", describe(document))
         errors.raise_if_any()
     document = {name: value for name, value in document.items() if name not in RECORD_FIELDS}
-    check_fields(document, FIELDS, (), errors)
+    if "network" in document and "problem" not in document:
+        remedy = 'put it under problem, without gradients: {"problem": {…}}'
+        errors.add("", "an assignment", "a submission", remedy)
+        errors.raise_if_any()
+    check_fields(document, FIELDS, (), errors, ASSIGNMENT_FIELDS)
     problem = document.get("problem")
     if document.get(NAMES) is not None and isinstance(problem, Mapping):
         document["problem"] = problem = {**problem, NAMES: document[NAMES]}

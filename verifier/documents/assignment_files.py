@@ -9,6 +9,7 @@ from verifier.documents.assignment import ARRAYS, read_assignment_or_problem
 from verifier.documents.files import parse_bytes
 from verifier.documents.gradients import parse_gradients
 from verifier.documents.names import NAMES
+from verifier.documents.safetensors import ARRAYS_ALONE
 from verifier.problem.errors import ErrorCollector, MalformedSubmission, describe, malformed
 from verifier.report.assignment import Assignment
 
@@ -38,7 +39,13 @@ def assignment_document(path: Path) -> Any:
 
     Raises: OSError if the file cannot be read; MalformedSubmission.
     """
-    document = parse_bytes(path.read_bytes())
+    try:
+        document = parse_bytes(path.read_bytes())
+    except MalformedSubmission as error:
+        if error.errors[0].actual != ARRAYS_ALONE:
+            raise
+        remedy = f'name it in an assignment: {{"problem": {{"arrays": "{path.name}", "network": …}}}}'
+        raise malformed("", "an assignment", ARRAYS_ALONE, remedy) from None
     if not isinstance(document, Mapping):
         return document
     names = document.get(NAMES)

@@ -22,7 +22,8 @@ from verifier.problem.errors import (
     read_number,
     suggest_name,
 )
-from verifier.problem.other_words import LAYER_FIELDS
+from verifier.problem.other_words import ACTIVATIONS as OTHER_ACTIVATIONS
+from verifier.problem.other_words import AS_GRAPH, LAYER_FIELDS
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, to_internal_layout
 
 _FIELDS = ("layers", "weights", "examples")
@@ -124,8 +125,7 @@ def read_activation(document: Any, path: Path, errors: ErrorCollector) -> Activa
         folded = document.casefold()
         document = _ACTIVATION_ALIASES.get(plain, folded if folded in ACTIVATIONS else document)
     remedy = "" if isinstance(document, str) else 'give its name, such as "tanh"'
-    remedy = remedy or "for other activations write the network as a graph"
-    name = read_choice(document, ACTIVATIONS, name_path, errors, remedy=remedy)
+    name = read_choice(document, ACTIVATIONS, name_path, errors, OTHER_ACTIVATIONS, remedy or AS_GRAPH)
     if name is None:
         return None
     if not options:
@@ -247,7 +247,8 @@ def _check_shape(
         return True
     if len(accepted_shapes[0]) == 2 and shape == accepted_shapes[0][::-1]:
         remedy = remedy_if_transposed
-    errors.add(path, f"shape {' or '.join(map(str, accepted_shapes))}", str(shape), remedy)
+    accepted = " or ".join(dict.fromkeys(map(str, accepted_shapes)))
+    errors.add(path, f"shape {accepted}", str(shape), remedy)
     return False
 
 

@@ -29,6 +29,7 @@ from verifier.problem.errors import (
 )
 
 TEXT = "submission"
+ARRAYS_ALONE = "only arrays"
 GROUPS = ("parameters", "gradients", "masks", "inputs")  # a graph has several inputs, by name
 SINGLES = ("inputs", "targets")
 
@@ -40,7 +41,7 @@ def join_tensors(
     if text is None:
         rule = f"a submission: its arrays, and the other fields as a JSON text named {TEXT!r}"
         remedy = "if they are a student's gradients, add --assignment FILE"
-        raise malformed("", rule, "only arrays", remedy)
+        raise malformed("", rule, ARRAYS_ALONE, remedy)
     errors = ErrorCollector()
     document = parse(text, bounds)
     if not isinstance(document, dict):

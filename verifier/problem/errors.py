@@ -210,7 +210,7 @@ def suggest_name(name: str, known: Iterable[str], taken: Container[str] = ()) ->
     written = str(name)[:_LONGEST].lower()
     close = get_close_matches(written, free[:_COMPARED], n=1, cutoff=_SIMILAR)
     if close and ("." not in close[0] or _DIGITS.findall(close[0]) == _DIGITS.findall(written)):
-        return f"did you mean {close[0]!r}?"
+        return f"did you mean {str(close[0])!r}?"
     return f"known are {', '.join(names[:20])}" if names else ""
 
 

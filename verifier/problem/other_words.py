@@ -45,6 +45,10 @@ DOCUMENT_FIELDS: Words = MappingProxyType(
         "epsilon": "leave it out: finite differences choose their steps",
     }
 )
+ASSIGNMENT_FIELDS: Words = MappingProxyType(
+    _meant({"closes": "deadline due duedate end", "opens": "start", "title": "name", "attempts": "tries"})
+    | dict.fromkeys(("network", "loss", "parameters", "inputs", "targets"), "put it into problem")
+)
 LAYER_FIELDS: Words = MappingProxyType(
     _meant(
         {
@@ -58,6 +62,9 @@ LAYER_FIELDS: Words = MappingProxyType(
 LOSS_FIELDS: Words = MappingProxyType(
     _meant({"batch": "reduction reduce", "l2": "weightdecay lambda reg l2reg", "on": "fromlogits logits"})
 )
+_OTHER_ACTIVATIONS = "prelu celu glu hardsigmoid relu6 softmin tanhshrink"
+AS_GRAPH = "for other activations write the network as a graph"
+ACTIVATIONS: Words = MappingProxyType(dict.fromkeys(_OTHER_ACTIVATIONS.split(), AS_GRAPH))
 PRECISIONS: Words = MappingProxyType(
     _meant(
         {
@@ -86,6 +93,5 @@ LOSSES: Words = MappingProxyType(
             "nielsen.quadratic": "quadraticcost",
         }
     )
-    | dict.fromkeys(("rmse", "msle", "mae", "l1", "l1loss", "huber", "hinge"), _AS_GRAPH)
-    | dict.fromkeys(("kl", "kldiv", "kldivergence", "nll", "nllloss"), _AS_GRAPH)
+    | dict.fromkeys(("rmse", "msle", "mape", "triplet", "contrastive", "ctc"), _AS_GRAPH)
 )

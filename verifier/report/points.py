@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import floor, fsum, log10
 from types import MappingProxyType
 
-from verifier.problem.errors import ErrorCollector, read_number
+from verifier.problem.errors import ErrorCollector, describe, read_number
 from verifier.problem.graph import INPUT, NODE
 from verifier.report.outcome import FileOutcome
 from verifier.report.verdict import Verdict
@@ -63,9 +63,11 @@ def read_points(text: str, errors: ErrorCollector) -> Points:
 
 def _number(text: str, errors: ErrorCollector) -> float:
     try:
-        value: object = float(text)
+        value = float(text)
     except ValueError:
-        value = text.strip()
+        remedy = "write 10, or layers.0.weight=2,layers.0.bias=1"
+        errors.add("--points", "a number of at least 0", describe(text.strip()), remedy)
+        return 0.0
     number = read_number(value, "--points", errors, at_least=0.0)
     return 0.0 if number is None else number
 

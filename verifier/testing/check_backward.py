@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
 from itertools import islice, pairwise, product
+from pathlib import PurePath
 from random import Random
+from traceback import extract_tb
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from verifier.documents.json import to_json
 from verifier.documents.reading import read_submission
 from verifier.documents.writing import arrays_to_lists, make_submission, submission_to_document
 from verifier.pipeline.layers import verify
-from verifier.problem.errors import ErrorCollector
+from verifier.problem.errors import ErrorCollector, describe
 from verifier.problem.loss import read_loss
 from verifier.problem.submission import Convention
 from verifier.report import wording
@@ -61,6 +63,7 @@ def call(backward: Backward, document: Mapping[str, Any]) -> dict[str, Any]:
     ]
     if _takes_layers(backward):
         arguments.insert(0, [dict(layer) for layer in document["network"]["layers"]])
+    _check_signature(backward, arguments)
     return named_gradients(backward(*arguments), list(document["parameters"]))
 
 
@@ -74,6 +77,8 @@ def named_gradients(returned: Any, names: Sequence[str]) -> dict[str, Any]:
     if isinstance(returned, Mapping):
         return dict(returned)
     if isinstance(returned, tuple | list):
+        if any(isinstance(item, Mapping) for item in returned):
+            raise TypeError("expected gradients alone, got them beside other values; return the dict alone")
         flat: list[Any] = []
         for item in returned:
             flat.extend(item if isinstance(item, tuple | list) and not _is_row(item) else [item])
@@ -107,6 +112,17 @@ def judge(
     return verify(
         submission, oracles=QUICK if quick else None, diagnosis=not quick if diagnosis is None else diagnosis
     )
+
+
+def _check_signature(backward: Backward, arguments: Sequence[Any]) -> None:
+    try:
+        signature(backward).bind(*arguments)
+    except ValueError:  # some callables written in C have no signature
+        return
+    except TypeError as error:
+        rule = "expected a function of (parameters, inputs, targets) or (layers, parameters, inputs, targets)"
+        name = getattr(backward, "__name__", type(backward).__name__)
+        raise TypeError(f"{rule}, got {name}{signature(backward)}: {error}") from None
 
 
 def _takes_layers(backward: Backward) -> bool:
@@ -381,6 +397,11 @@ def check_backward(
     >>> failure = check_backward(my_backward, loss="mse", hidden="tanh")
     >>> assert failure is None
     """
+    if not callable(backward):
+        raise TypeError(f"expected a function of (parameters, inputs, targets), got {describe(backward)}")
+    if not 1 <= least_layers <= most_layers:
+        rule = f"expected least_layers from 1 to most_layers, {most_layers}"
+        raise ValueError(f"{rule}, got {least_layers}; raise most_layers")
     errors = ErrorCollector()
     parsed_loss = read_loss(loss, ("loss",), errors)
     errors.raise_if_any()
@@ -462,10 +483,18 @@ def _failure(
         document = document_for(smallest, style)
         replay = to_json(arrays_to_lists({**document, "gradients": call(backward, document)}))
     except Exception as error:  # raised by the function, or its result is not a gradient
-        return Failure(name, smallest, f"{type(error).__name__}: {error}", None, None, "")
+        return Failure(name, smallest, _describe_exception(error, backward), None, None, "")
     if names == _names(report):
         diagnosed = None
     return Failure(name, smallest, None, report, diagnosed, replay if len(replay) <= _LONGEST_REPLAY else "")
+
+
+def _describe_exception(error: Exception, backward: Backward) -> str:
+    """Return the exception, and the line of the function's file that raised it."""
+    file = getattr(getattr(backward, "__code__", None), "co_filename", None)
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
+    place = f" ({PurePath(str(file)).name}, line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}: {error}{place}"
 
 
 def _names(report: Report | None) -> set[str]:
