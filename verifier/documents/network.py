@@ -218,11 +218,13 @@ def read_parameters(
 
 def _check_names(arrays: Mapping[str, Any], names: list[str], path: Path, errors: ErrorCollector) -> None:
     known = set(names)
+    depth = int(names[-1].split(".")[1]) + 1
+    next_layer = {f"layers.{depth}.weight", f"layers.{depth}.bias"}
     for name in [name for name in arrays if name not in known][:MOST]:
         remedy = suggest_name(name, names, taken=arrays)
-        if str(name).startswith("layers.") and "mean" not in remedy:
+        if "mean" not in remedy and str(name) in next_layer:
             remedy = f"layers count from 0; {remedy}"
-        elif "mean" not in remedy:
+        elif "mean" not in remedy and not str(name).startswith("layers."):
             remedy = f'say what it means, "names": {{"{str(name)[:60]}": …}}; {remedy}'
         errors.add((*path, name), "the name of a parameter of this network", f"{str(name)[:60]!r}", remedy)
 

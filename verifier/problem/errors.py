@@ -226,7 +226,9 @@ def check_fields(
     unknown = [field for field in document if field not in names]
     for field in unknown[:MOST]:
         actual = f"the field {str(field)[:40]!r}"
-        remedy = other_words.get(plain(field)) or suggest_name(field, names, taken=document)
+        remedy = other_words.get(plain(field), "")
+        if not remedy or any(remedy == f"did you mean {taken!r}?" for taken in document):
+            remedy = suggest_name(field, names, taken=document)
         errors.add((*path, field), "a known field", actual, remedy)
 
 
