@@ -62,7 +62,7 @@ LAYER_FIELDS: Words = MappingProxyType(
 LOSS_FIELDS: Words = MappingProxyType(
     _meant({"batch": "reduction reduce", "l2": "weightdecay lambda reg l2reg", "on": "fromlogits logits"})
 )
-_OTHER_ACTIVATIONS = "prelu celu glu hardsigmoid relu6 softmin tanhshrink"
+_OTHER_ACTIVATIONS = "celu glu hardsigmoid relu6 softmin tanhshrink"
 AS_GRAPH = "for other activations write the network as a graph"
 ACTIVATIONS: Words = MappingProxyType(dict.fromkeys(_OTHER_ACTIVATIONS.split(), AS_GRAPH))
 PRECISIONS: Words = MappingProxyType(
