@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from api.settings import Settings
     from api.storage.repository import Repository
 
+# what Postgres's client says; the rest of its messages may hold the password
+_REASONS = ("Connection refused", "timeout expired", "Name or service not known", "No route to host",
+            "too many clients", "No such file or directory")  # fmt: skip
+
 
 def refuse(message: str) -> NoReturn:
     """Print a message to stderr and exit with status 2."""
@@ -101,7 +105,5 @@ def database_trouble(url: str, error: Exception) -> str:
         return f"the database server at {server} refuses the user or the password; see --database-url"
     if "does not exist" in text:
         return f"the database server at {server} has no database {parsed.database!r}; create it (createdb)"
-    return (
-        f"the database server at {server} cannot be reached ({type(error).__name__}); start it, or see "
-        "--database-url"
-    )
+    reason = next((words for words in _REASONS if words.lower() in text.lower()), type(error).__name__)
+    return f"the database server at {server} cannot be reached ({reason}); start it, or see --database-url"
