@@ -158,3 +158,16 @@ def test_the_services_tolerance_replaces_the_documents(serve: Serve, tolerance: 
     ]
     answer = serve(oracles="backpropagation", tolerance=tolerance).post("/v1/checks", json=document)
     assert answer.json()["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "detail"),
+    [
+        ("GET", "/v1/checks", "expected the method POST, got GET; see /docs"),
+        ("POST", "/v1/check", "no such address; /docs lists them all"),
+    ],
+)
+def test_a_wrong_address_or_method_is_answered_with_a_remedy(
+    client: TestClient, method: str, path: str, detail: str
+) -> None:
+    assert problem_of(client.request(method, path))["detail"] == detail

@@ -14,6 +14,7 @@ from verifier.documents.assignment import generate_instance, read_assignment
 from verifier.documents.files import write_document
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
 from verifier.documents.reading import read_submission
+from verifier.examples.named import load_example
 from verifier.pipeline.layers import verify
 from verifier.problem.errors import MalformedSubmission
 from verifier.report.reading import read_report
@@ -247,3 +248,14 @@ def test_a_class_with_names_of_its_own_is_judged(tmp_path: Path, capsys: pytest.
     assert run(capsys, *files)[0] == 0
     (tmp_path / "names.json").write_text("[]")
     assert run(capsys, *files)[2][0].startswith(f"--names {tmp_path / 'names.json'}: expected names by names")
+
+
+def test_names_work_in_graphs() -> None:
+    document = load_example("olah")
+    name = next(iter(document["gradients"]))
+    renamed = {("mine" if known == name else known): value for known, value in document["gradients"].items()}
+    report = verify(document | {"gradients": renamed, "names": {"mine": name}}, oracles=("backpropagation",))
+    assert report.parameters[name].submitted_as == "mine"
+    assert report.parameters[name].verdict == "correct"
+    with pytest.raises(MalformedSubmission, match=r"/names/mine: expected the name of a parameter"):
+        verify(document | {"gradients": renamed, "names": {"mine": "absent"}})
