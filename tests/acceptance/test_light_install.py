@@ -1,6 +1,7 @@
 """`pip install gradjury` brings little, and that is all that checking needs."""
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -103,11 +104,12 @@ def test_the_service_is_refused_in_one_line(command: str, light: dict[str, str],
 def test_a_fresh_environment_gets_the_core_alone(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
-    pip = (python, "-m", "pip", "--quiet")
-    subprocess.run([*pip, "install", "--constraint", ROOT / "constraints.txt", ROOT], check=True)
+    pip = (python, "-m", "pip")
+    subprocess.run([*pip, "install", "--quiet", "--constraint", ROOT / "constraints.txt", ROOT], check=True)
     listed = subprocess.run([*pip, "list", "--format", "json"], check=True, capture_output=True, text=True)
     installed = {canonicalize_name(row["name"]) for row in json.loads(listed.stdout)}
     assert installed - {"pip", "setuptools"} == light_distributions() | {"gradjury"}
     (tmp_path / "right.json").write_bytes(write_document(example_document("pytorch"), "json"))
     command = [python.with_name("gradjury"), "check", "right.json"]
-    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    assert subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True).returncode == 0

@@ -47,16 +47,18 @@ def open_folder(
     path: Path, format_name: str, options: ExportOptions, arguments: Sequence[str], errors: ErrorCollector
 ) -> FeedbackFolder:
     """Return the folder, created if it is absent; note an error if it cannot hold the files."""
+    folder = FeedbackFolder(path, EXPORTERS[feedback_format(format_name)], options)
+    for argument in arguments:
+        if Path(argument).is_dir() and path.resolve().is_relative_to(Path(argument).resolve()):
+            remedy = "name one beside it: its files would be taken for submissions"
+            errors.add("--output-dir", f"a folder outside of {argument!r}", repr(str(path)), remedy)
+            return folder
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         actual = f"{str(path)!r} ({error.strerror or type(error).__name__})"
         errors.add("--output-dir", "a folder that can be written", actual, "name another folder")
-    for argument in arguments:
-        if Path(argument).is_dir() and path.resolve().is_relative_to(Path(argument).resolve()):
-            remedy = "name one beside it: its files would be taken for submissions"
-            errors.add("--output-dir", f"a folder outside of {argument!r}", repr(str(path)), remedy)
-    return FeedbackFolder(path, EXPORTERS[feedback_format(format_name)], options)
+    return folder
 
 
 def _file_name(name: str, suffix: str) -> str:
