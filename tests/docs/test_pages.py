@@ -96,8 +96,9 @@ def test_the_proxies_shown_let_through_what_the_service_takes() -> None:
 
 
 def test_pages_name_no_file_that_is_gone() -> None:
+    built = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
     for page in PAGES:
         for file in re.findall(
             r"`((?:verifier|api|tests|benchmarks|reference_impl|examples)/[\w./]+)`", text_of(page)
         ):
-            assert (ROOT / file).exists(), f"{page}: {file}"
+            assert (ROOT / file).exists() or file.strip("/") in built, f"{page}: {file}"
