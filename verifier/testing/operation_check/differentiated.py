@@ -206,8 +206,9 @@ def _slopes(
     value, error = _extrapolated(central, slope_noise)
     constant = ((above == middle) & (below == middle)).all(axis=1)
     value = np.where(constant, 0.0, value)
-    # small steps may be below the resolution of a function; over large ones it moves by less than its noise
-    finest_noise = np.broadcast_to(slope_noise, central.shape).min(axis=1)
+    # small steps may be below the resolution of a function; over large ones it moves by less than a unit in
+    # the last place, which is 3.5 standard deviations of rounding, and `slope_noise` is 16 of them
+    finest_noise = 0.25 * np.broadcast_to(slope_noise, central.shape).min(axis=1)
     error = np.where(constant, finest_noise if steps_are_large else np.inf, error)
     right, left = (above - middle) / plus, (middle - below) / minus
     jump_noise = 2.0 * noise * (1.0 / plus + 1.0 / minus)
