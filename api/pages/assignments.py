@@ -1,4 +1,4 @@
-"""Pages of assignments: the list, the form for a new one, and the form for a student's submission."""
+"""Pages of assignments: the list, and for students the task, its files, and the form of a submission."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

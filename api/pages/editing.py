@@ -72,7 +72,7 @@ async def create(request: Request, service: TheService, member: Member) -> Respo
     require_role(member, Role.GRADER)
     form = await read_form(request, service.settings.largest_body)
     try:
-        assignment = await assignments.read_form(service, form.document().content, _rules(form))
+        assignment = await assignments.read_assignment_form(service, form.document().content, _rules(form))
         if form.field("preview"):
             return await _preview(request, service, form, assignment, None)
     except (RefusedError, ProblemError) as error:
@@ -95,7 +95,7 @@ async def change(assignment_id: str, request: Request, service: TheService, memb
     form = await read_form(request, service.settings.largest_body)
     try:
         content = form.document().content if form.has_document else stored.problem.json
-        assignment = await assignments.read_form(service, content, _rules(form, whole=True))
+        assignment = await assignments.read_assignment_form(service, content, _rules(form, whole=True))
         if form.field("preview"):
             return await _preview(request, service, form, assignment, stored)
         await run_sync(assignments.replace_assignment, service, member, stored, assignment)

@@ -93,7 +93,7 @@ async def create_assignment(
     return await _create_once(service, caller, key, b"create " + content, create)
 
 
-async def read_form(service: Service, content: bytes, rules: Mapping[str, Any]) -> Assignment:
+async def read_assignment_form(service: Service, content: bytes, rules: Mapping[str, Any]) -> Assignment:
     """Return the assignment of a form. content: a file with the problem. rules: what was filled in.
 
     Raise RefusedError with all mistakes.
