@@ -66,8 +66,10 @@ class LayersSubmissionDocument(BaseModel):
     names: dict[str, str] | None = None
 
 
-class TensorDocument(RootModel["float | str | list[TensorDocument]"]):
-    """An array of up to 8 axes, as lists of lists; one number is written as such."""
+class TensorDocument(RootModel[float | str | list[Any]]):
+    """An array of up to 8 axes, as lists of lists of numbers; one number is written as such."""
+
+    # The schema does not refer to itself: generators of clients drop schemas that do.
 
 
 class NodeDocument(BaseModel):

@@ -13,15 +13,16 @@ from api.http.guard import guard_of
 from api.http.problems import ProblemError
 from api.rendering import JSON
 
-FORMATS: Mapping[str, str] = MappingProxyType(
+FORM, BINARY = "multipart/form-data", "application/octet-stream"
+FORMATS: Mapping[str, str | None] = MappingProxyType(
     {
         "application/json": "json",
         "application/x-npz": "npz",
         "application/x-safetensors": "safetensors",
         "application/vnd.safetensors": "safetensors",
+        BINARY: None,  # what generated clients send; the first bytes tell the format
     }
 )
-FORM = "multipart/form-data"
 CONTENT_TYPES = (*FORMATS, FORM)
 _MOST_FILES, _MOST_FIELDS = 2, 20
 _LARGEST_HEAD = 16 * 2**10  # bytes of a part's head

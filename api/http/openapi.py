@@ -61,6 +61,10 @@ def _complete_operation(operation: dict[str, Any]) -> None:
             "itemSchema", None
         ):  # from OpenAPI 3.2; the document is 3.1
             content["text/event-stream"]["schema"] = {"type": "string"}
+        if JSON in content:  # generators of clients read the first type
+            rest = dict(content)
+            content.clear()
+            content.update({JSON: rest.pop(JSON), **rest})
     if "HTTPValidationError" in str(responses.get("422", "")):
         del responses["422"]  # it has no parameter that could be invalid
     if "429" in responses:

@@ -19,8 +19,6 @@ from api.pages.visitors import SAME_ORIGIN, PageSender
 from api.service import Service
 from api.services.assignments import get_graded_assignment, list_assignments
 from api.services.batches import (
-    NDJSON,
-    ZIP,
     batch_document,
     batch_id_of,
     cancel_batch,
@@ -31,12 +29,12 @@ from api.services.batches import (
     get_batch,
     is_over,
     list_batches,
+    media_type_of,
 )
 from api.storage.records import Role, StoredBatch, Token
 
 router = pages_router()
 
-_ZIP_MAGIC = b"PK"
 _ITEMS_PER_PAGE = 100
 
 
@@ -59,7 +57,7 @@ async def create(
     form = await read_form(request, service.settings.largest_batch)
     try:
         content = form.document().content
-        media_type = ZIP if content.startswith(_ZIP_MAGIC) else NDJSON
+        media_type = media_type_of(content)
         assignment_id = form.field("assignment")
         stored = (
             await run_sync(get_graded_assignment, service, member, assignment_id) if assignment_id else None

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.dependencies import OneStream, Sender, TheService
-from api.http.bodies import read_bounded
+from api.http.bodies import BINARY, read_bounded
 from api.http.problems import ProblemError, documented
 from api.rendering import JSON
 from api.schemas import BatchDocument
@@ -22,9 +22,8 @@ from api.storage.records import StoredBatch
 router = APIRouter(tags=["batches"])
 
 _BINARY = {"type": "string", "format": "binary"}
-_REQUEST = {
-    "requestBody": {"required": True, "content": {name: {"schema": _BINARY} for name in (NDJSON, ZIP)}}
-}
+_TYPES = (NDJSON, ZIP, BINARY)
+_REQUEST = {"requestBody": {"required": True, "content": {name: {"schema": _BINARY} for name in _TYPES}}}
 _NDJSON = {
     "description": "A finished item a line, by index",
     "content": {NDJSON: {"schema": {"type": "string"}}},
@@ -60,7 +59,7 @@ async def create(
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> Response:
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type not in (NDJSON, ZIP):
+    if media_type not in _TYPES:
         rule = f"expected {NDJSON} or {ZIP}, got {media_type[:60]!r}"
         headers = {"Accept": f"{NDJSON}, {ZIP}"}
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, rule, headers)
@@ -68,6 +67,8 @@ async def create(
         None if assignment is None else await run_sync(get_graded_assignment, service, caller, assignment)
     )
     content = await read_bounded(request, service.settings.largest_batch)
+    if media_type == BINARY:
+        media_type = batches.media_type_of(content)
     reply = await run_sync(
         batches.create_batch, service, caller, stored, media_type, content, idempotency_key
     )

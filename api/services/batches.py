@@ -37,6 +37,7 @@ from verifier.documents.json import to_json
 from verifier.report.verdict import Verdict
 
 NDJSON, ZIP = "application/x-ndjson", "application/zip"
+_ZIP_MAGIC = b"PK"
 MOST_LISTED = 100
 _POLLING_INTERVAL = 0.5  # seconds
 _READ_INTERVAL = 0.4  # seconds for which those who follow share what was read
@@ -95,6 +96,11 @@ def create_batch(
 
     replies = service.repository.replies
     return idempotent_reply(replies, caller.id, key, fingerprint, service.now(), find, create)
+
+
+def media_type_of(content: bytes) -> str:
+    """Return the media type of a batch that was sent without one."""
+    return ZIP if content.startswith(_ZIP_MAGIC) else NDJSON
 
 
 def batch_id_of(reply: Reply) -> str:
