@@ -71,7 +71,7 @@ def run_in_order(
             stdout=stream,
             stderr=subprocess.STDOUT,
             cwd=folder,
-            env=dict(variables),
+            env=dict(variables) | {"XDG_CONFIG_HOME": str(folder.with_name("config"))},  # of `gradjury login`
             start_new_session=True,
         )
         try:

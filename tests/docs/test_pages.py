@@ -9,8 +9,10 @@ import typer
 
 from api.command_line import cli
 from api.settings import Settings
+from gradjury.commands import add_commands
 from tests.docs.pages import PAGES, ROOT, blocks_of
 
+add_commands(cli.app)
 TREE = typer.main.get_command(cli.app)
 INLINE = re.compile(r"`(gradjury [^`]+|python -m benchmarks[^`]+)`")
 
