@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from benchmarks.support.students import FORMULAS
 from reference_impl import (
-    ACTIVATIONS,
     LOSSES,
     Batch,
     Layer,
@@ -22,6 +22,7 @@ LOSSES_ON = (
     ("binary_cross_entropy", "logits"),
     ("binary_cross_entropy", "probabilities"),
 )
+HIDDEN = [*FORMULAS, "softmax"]  # those that the students of benchmarks/support/students.py can compute
 PROBABILITIES = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
@@ -33,7 +34,7 @@ def draw(rng: np.random.Generator, *, widest: int = 64, most: int = 64, deepest:
     depth = int(rng.integers(1, deepest + 1))
     sizes = [int(np.exp(rng.uniform(0, np.log(widest + 0.99)))) for _ in range(depth + 1)]
     examples = int(np.exp(rng.uniform(0, np.log(most + 0.99))))
-    hidden = str(rng.choice(list(ACTIVATIONS)))
+    hidden = str(rng.choice(HIDDEN))
     loss, on = LOSSES_ON[rng.integers(len(LOSSES_ON))]
     if loss == "cross_entropy":
         sizes[-1] = max(2, sizes[-1])  # a softmax of one output is constant: no gradient

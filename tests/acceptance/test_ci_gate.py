@@ -139,7 +139,7 @@ def test_gitlab_reads_the_file_of_each_case(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--points", "ten"), "--points: expected a finite number"),
+        (("--points", "ten"), "--points: expected a number of at least 0"),
         (("--audience", "teacher"), "--audience: expected one of grader, student"),
         (("--junit-dialect", "maven"), "--junit-dialect: expected one of jenkins, gitlab"),
         (("--jobs", "0"), "--jobs: expected a number of processes"),

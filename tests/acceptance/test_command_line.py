@@ -142,7 +142,7 @@ def test_wrong_options_are_all_named_at_once(tmp_path: Path) -> None:
     name = write_example(tmp_path, "sigmoid-mse")
     result = run("check", name, "--format", "pdf", "--oracles", "delphi", "--rtol", "-1", folder=tmp_path)
     assert result.returncode == 2
-    assert all(word in result.stderr for word in ("'pdf'", "'delphi'", "rtol"))
+    assert all(word in result.stderr for word in ("pdf", "delphi", "rtol"))
 
 
 def test_oracles_of_graphs_and_layers_may_be_asked_and_say_if_they_apply(
@@ -214,11 +214,13 @@ def test_the_gallery_is_printed_and_checked_as_examples_are(entry: str, tmp_path
 
 
 @pytest.mark.parametrize("name", ["nothing", "gallery/nothing", "gallery/"])
-def test_an_unknown_example_is_answered_with_those_that_exist(name: str, tmp_path: Path) -> None:
+def test_an_unknown_example_leads_to_those_that_exist(name: str, tmp_path: Path) -> None:
     result = run("example", name, folder=tmp_path)
     assert result.returncode == 2
-    assert all(example in result.stderr for example in EXAMPLES)
-    assert all(f"gallery/{entry}" in result.stderr for entry in GALLERY)
+    assert "gradjury example without a name lists them" in result.stderr
+    listed = run("example", folder=tmp_path).stdout
+    assert all(example in listed for example in EXAMPLES)
+    assert all(f"gallery/{entry}" in listed for entry in GALLERY)
 
 
 def test_the_catalogue_is_the_same_as_text_and_as_json(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ made = create_assignment.sync(client=client, body=AssignmentDocument.from_dict(j
 body = GradientsDocument.from_dict({"gradients": json.loads(gradients)})
 answer = submit.sync_detailed(made.id, client=client, body=body, student="ada")
 report = read_report.sync(answer.headers["location"].rpartition("/")[2], client=client)
-print(answer.parsed.verdict, report.verdict, report.diagnosis[0]["bug"])
+print(answer.parsed.verdict, report.verdict, report.diagnosis[0].bug)
 """
 
 

@@ -109,7 +109,7 @@ def people(client: TestClient) -> dict[Role | None, Person]:
 def ids(people: dict[Role | None, Person]) -> dict[str, str]:
     (homework,) = (row["id"] for row in people[Role.GRADER].get("/v1/assignments").json())
     return {"assignment_id": homework, "name": "pytorch"} | dict.fromkeys(
-        ("batch_id", "job_id", "report_id", "submission_id"), "0" * 32
+        ("batch_id", "job_id", "report_id", "submission_id", "token_id"), "0" * 32
     )
 
 

@@ -212,8 +212,9 @@ def example(
         return
     if name is not None and name not in list_examples():
         remedy = suggest_name(name, list_examples())
+        meant = f"{remedy} " if "mean" in remedy else ""
         listed = "gradjury example without a name lists them"
-        _refuse(f"expected the name of an example, got {name!r}; {remedy if 'mean' in remedy else listed}")
+        _refuse(f"expected the name of an example, got {name!r}; {meant}{listed}")
     document = load_example(name or DEFAULT_EXAMPLE) if like is None else _read_document(like)
     if strong:
         from verifier.examples.layers import informative_document  # loads numpy

@@ -150,6 +150,8 @@ def _epsilon(problem: Problem, trace: Trace, form: Form, kind: str, data: _LastG
         return None
     lost = _lost_by_probabilities(problem, trace, form, epsilon)[f"layers.{last}.{kind}"].ravel()
     data = replace(data, tolerance=data.tolerance + ROUNDING_SLACK * lost)
+    if data.fits(exact):
+        return None
     for _ in range(EPSILON_STEPS):
         value = gradient(epsilon)
         if data.fits(value):

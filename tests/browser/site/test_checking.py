@@ -96,7 +96,7 @@ def test_an_example_is_one_click_away_and_its_address_can_be_passed_on(
     page.goto(site.address)
     take_picture(page, "site-first-page")
     page.click("text=wrong-layer")
-    assert page.url == f"{site.address}/examples/wrong-layer"
+    assert page.url == f"{site.address}/examples/wrong-layer#outcome"
     assert "expected" in hover_over_heatmap(page)
     other = new_page()
     other.goto(page.url)
