@@ -41,7 +41,7 @@ def add_commands(app: typer.Typer) -> None:
 def submit(
     assignment: AssignmentArgument,
     file: Annotated[Path, typer.Argument(help="Gradients: a JSON, npz or safetensors file.")],
-    student: Annotated[str | None, typer.Option(help="For graders: the student who submits.")] = None,
+    student: Annotated[str | None, typer.Option(help="For graders: the name of the student.")] = None,
     format_name: _Format = "text",
     output: OutputOption = None,
     server: ServerOption = None,
