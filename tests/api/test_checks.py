@@ -74,7 +74,7 @@ def test_a_form_that_cannot_be_had_is_406(client: TestClient) -> None:
         (SAFETENSORS, "application/x-npz", 400, "declare it as safetensors"),
         (b"%PDF-1.4", "application/json", 400, "line 1"),
         (b"cos\nsystem\n(S'true'\ntR.", "application/x-pickle", 415, "application/x-npz"),
-        (b"cos\nsystem\n(S'true'\ntR.", "application/octet-stream", 400, "line 1"),
+        (b"cos\nsystem\n(S'true'\ntR.", "application/octet-stream", 400, "a safetensors file"),
         (BODY, "text/plain", 415, "application/json"),
         (b"x", "multipart/form-data", 400, "boundary"),
         (b" " * 200_001, "application/json", 413, "200000 bytes"),
