@@ -1,5 +1,6 @@
 """The commands that call a service, as a grader and a student use them, and what they say of mistakes."""
 
+import csv
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from api.storage.records import Role
 from gradjury.client.logins import logins_file
 from gradjury.commands import add_commands, session
 from tests.api.clients import WRONG, person, problem_of
+from tests.api.pages.clients import Visitor, as_text
 from tests.gradjury.client.conftest import no_logins, serve, service
 
 __all__ = ["no_logins", "serve", "service"]
@@ -217,3 +219,30 @@ def test_a_missing_package_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -
     assert "pip install 'gradjury[client]'" in run("status", status=2).stderr
     with pytest.raises(ImportError, match=r"gradjury\[client\]"):
         _ = gradjury.Client
+
+
+def test_an_evening_leads_from_an_assignment_to_grades(
+    run: Run, service: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four commands of the professor; students submit by command, by Python and on the site."""
+    names = [f"student{number:02d}" for number in range(40)]
+    Path("class.csv").write_text("".join(f"{name},{4700 + place}\n" for place, name in enumerate(names)))
+    run("login", URL, typed=token_of(service, Role.GRADER, "prof") + "\n")
+    homework = run("assignment", "create", "hw.json").stdout.strip()
+    run("roster", homework, "--names", "class.csv", "--tokens", "tokens.csv")
+    tokens = dict(csv.reader(Path("tokens.csv").read_text().splitlines()[1:]))
+    assert list(tokens) == names
+
+    monkeypatch.setenv("GRADJURY_TOKEN", tokens["student00"])
+    run("submit", "Homework 1", "wrong.json", status=1)
+    monkeypatch.delenv("GRADJURY_TOKEN")
+    with gradjury.Client(URL, tokens["student01"]) as client:
+        assert not client.submit(homework, WRONG["gradients"]).report
+    visitor = Visitor(service, tokens["student02"])
+    answer = as_text({"gradients": WRONG["gradients"]})
+    assert visitor.send(f"/assignments/{homework}/submissions", text=answer).status_code == 303
+
+    rows = list(csv.DictReader(run("grades", homework).stdout.splitlines()))
+    assert [row["student"] for row in rows] == names
+    assert [row["verdict"] for row in rows] == ["incorrect"] * 3 + ["not submitted"] * 37
+    assert {row["earned"] for row in rows[:3]} == {"7.5"}
