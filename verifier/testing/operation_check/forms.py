@@ -145,6 +145,11 @@ def _code_of(form: str, function: Any, gradient: Any, taken: Arguments) -> Code:
             start = [f"# {call}: the arguments that were checked"]
         else:
             start = ["import numpy as np", "", *taken.code(arrays[: len(taken.arrays)])]
+        start += [
+            f"# {name}: the lambda that was checked"
+            for name, written in ((value, function), (slope, gradient))
+            if getattr(written, "__name__", "") == "<lambda>"
+        ]
         weights = literal(upstream) if upstream.ndim else repr(float(upstream))
         if form == "cache":
             return [*start, f"value, cache = {value}({call})", f"print({slope}({weights}, cache))"]
@@ -180,8 +185,11 @@ def _code_of(form: str, function: Any, gradient: Any, taken: Arguments) -> Code:
 
 
 def _code_name(function: Any, default: str) -> str:
-    name = getattr(function, "__name__", default)
-    return default if name == "<lambda>" else str(name)
+    """Return how code calls a function: by its name, with np for numpy's, and a lambda by the default."""
+    name = str(getattr(function, "__name__", default))
+    if getattr(np, name, None) is function:
+        return f"np.{name}"
+    return default if name == "<lambda>" else name
 
 
 def _of_torch(function: Any, name: str | None, taken: Arguments, order: int, code: Code) -> WrittenFunction:
