@@ -150,7 +150,10 @@ def _read_layers(document: Mapping[str, Any], errors: ErrorCollector) -> list[_L
 
 
 def _features(document: Mapping[str, Any]) -> int | None:
-    inputs = np.shape(document["inputs"]) if "inputs" in document else ()
+    try:
+        inputs = np.shape(document.get("inputs", ()))
+    except ValueError:  # lists of several lengths, which the reader of the inputs names
+        return None
     columns = document["network"].get("examples") == "columns"
     return int(inputs[0 if columns else 1]) if len(inputs) == 2 else None
 

@@ -60,11 +60,12 @@ def read_names(value: Any, names: Collection[str], errors: ErrorCollector) -> di
         rule = 'an object such as {"W1": "layers.0.weight", "dW1": "layers.0.weight"}'
         errors.add((NAMES,), rule, describe(value))
         return {}
+    valid = {name: known for name, known in value.items() if isinstance(known, str) and known in names}
     for name, known in value.items():
-        if known not in names:
+        if name not in valid:
             rule = "the name of a parameter of this network"
             errors.add((NAMES, name), rule, describe(known), suggest_name(str(known), names))
-    return {str(name): str(known) for name, known in value.items() if known in names}
+    return {str(name): known for name, known in valid.items()}
 
 
 def _by_order(arrays: Sequence[Any], names: list[str]) -> Mapping[str, Any] | Sequence[Any]:

@@ -105,6 +105,7 @@ ALIASES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 REDUCTIONS = ("mean", "sum")
+_LARGEST_INDEX = 2**53  # a whole number of float64
 LABEL_FIELDS = ("class_weights", "label_smoothing", "ignore_index")
 WITH_LABELS = ("cross_entropy", "nll")
 _FIELDS = ("name", "factor", "batch", "outputs", "on", "l2", "l1", "preset", "delta", *LABEL_FIELDS)
@@ -217,7 +218,8 @@ def _read_labels(document: dict[str, Any], name: str, path: Path, errors: ErrorC
         if share is not None and share >= 1:
             errors.add((*path, "label_smoothing"), "a number from 0 to below 1", describe(share))
     index = labels.get("ignore_index")
-    if index is not None and (isinstance(index, bool) or not isinstance(index, int | np.integer)):
+    whole = isinstance(index, int | np.integer) and not isinstance(index, bool)
+    if index is not None and (not whole or abs(index) > _LARGEST_INDEX):
         errors.add((*path, "ignore_index"), "a whole number, such as -100", describe(index))
     return labels
 

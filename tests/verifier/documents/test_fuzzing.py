@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.verifier.builders import small_document, with_value
 from verifier import MalformedSubmission, Report, Submission, verify
 from verifier.documents.files import parse_bytes
-from verifier.documents.reading import read_submission
+from verifier.documents.reading import read_any_submission, read_submission
 
 BASE = small_document(
     masks={"layers.0": [[1.0] * 4] * 5},
@@ -66,6 +66,24 @@ def test_any_value_at_any_place_makes_a_submission_or_a_malformed_one(path, valu
     if isinstance(outcome, MalformedSubmission):
         assert outcome.errors
         assert all(mistake.detail.startswith("expected ") for mistake in outcome.errors)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("names",), {"x": [[14.0], {"a": 1}, None]}),
+        (("names",), {"x": {"a": 1}}),
+        (("loss", "ignore_index"), 10**400),
+        (("loss", "class_weights"), {"0": 1}),
+        (("inputs",), [1, [2]]),
+        (("network", "layers", 0, "kind"), ["batch_norm"]),
+    ],
+)
+def test_odd_values_of_further_fields_are_malformed(path, value):
+    layers = [{"kind": "batch_norm"}, *BASE["network"]["layers"]]
+    for document in (BASE, with_value(BASE, ("network", "layers"), layers)):
+        with pytest.raises(MalformedSubmission):
+            read_any_submission(with_value(document, path, value))
 
 
 def give_plain_json_or_a_malformed_submission(path: Any, value: Any, diagnosis: bool) -> None:

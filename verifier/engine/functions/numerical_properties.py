@@ -274,6 +274,9 @@ def _selu(function: Activation) -> NumericalProperties:
     )
 
 
+_TANH_IS_ONE = 40.0  # in float64, tanh of half of it
+
+
 def _gelu_tanh(function: Activation) -> NumericalProperties:
     def magnification(a: Array) -> Array:  # e^(−w) magnifies the rounding of w
         w, _ = gelu_tanh_exponent(a)
@@ -289,11 +292,15 @@ def _gelu_tanh(function: Activation) -> NumericalProperties:
         inner = 2.0 * slope + a * ((1.0 - 2.0 * sigmoid(w)) * np.square(slope) + bending)
         return np.asarray(np.where(np.abs(a) > 50.0, 0.0, sigmoid_derivative(w) * inner))
 
+    def lost_near_one(a: Array) -> Array:  # in 1 − tanh²(w / 2), until tanh is rounded to 1
+        w, slope = gelu_tanh_exponent(a)
+        return np.asarray(np.where(np.abs(w) < _TANH_IS_ONE, 0.5 * np.abs(a * slope), 0.0))
+
     return elementwise_properties(
         function,
         second_derivative=second_derivative,
         value_roundoff=np.abs,  # a (1 + tanh) / 2: the sum is rounded near 1
-        derivative_roundoff=lambda a: 1.0 + 4.0 * slope_terms(a),
+        derivative_roundoff=lambda a: 1.0 + 4.0 * slope_terms(a) + lost_near_one(a),
         interval=IntervalProperties(
             value_error=lambda a, z: (30.0 + 16.0 * magnification(a)) * np.abs(z),
             derivative_error=lambda a, slope: (
