@@ -1,6 +1,6 @@
 """Pages of assignments: the list, and for students the task, its files, and the form of a submission."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
@@ -34,6 +34,7 @@ from api.services.assignments import (
 )
 from api.services.classes import Counts
 from api.storage.records import Role, StoredAssignment, Token
+from verifier.documents.starter import Starter
 
 router = pages_router()
 
@@ -77,30 +78,32 @@ async def problem(assignment_id: str, service: TheService, member: Member) -> Re
 @router.get("/assignments/{assignment_id}/starter.py", operation_id="starter_file")
 async def starter(assignment_id: str, service: TheService, member: Member) -> Response:
     """Return a Python file to start from: it reads the problem and writes the gradients."""
-    stored = await run_sync(get_assignment, service, member, assignment_id)
-    check_opened(service, stored, member)
-    files = await starter_files(service, stored)
-    return attachment(files.code.encode(), f"homework-{stored.id}.py", "text/x-python")
+    files = await _starter(service, member, assignment_id)
+    return attachment(files.code.encode(), f"homework-{assignment_id}.py", "text/x-python")
 
 
 @router.get("/assignments/{assignment_id}/starter.ipynb", operation_id="starter_notebook")
 async def notebook(assignment_id: str, service: TheService, member: Member) -> Response:
     """Return the same as a notebook."""
-    stored = await run_sync(get_assignment, service, member, assignment_id)
-    check_opened(service, stored, member)
-    files = await starter_files(service, stored)
-    return attachment(files.notebook.encode(), f"homework-{stored.id}.ipynb", "application/x-ipynb+json")
+    files = await _starter(service, member, assignment_id)
+    return attachment(files.notebook.encode(), f"homework-{assignment_id}.ipynb", "application/x-ipynb+json")
 
 
 @router.get("/assignments/{assignment_id}/sample.npz", operation_id="sample_file")
-def sample(assignment_id: str, service: TheService, member: Member) -> Response:
+async def sample(assignment_id: str, service: TheService, member: Member) -> Response:
     """Return a file of zeros with the names and shapes of an answer."""
-    stored = get_assignment(service, member, assignment_id)
-    check_opened(service, stored, member)
-    arrays = {name: np.zeros(shape) for name, shape in stored.problem.shapes.items()}
+    shapes = (await _starter(service, member, assignment_id)).shapes
+    arrays = {name: np.zeros(shape) for name, shape in shapes.items()}
     stream = BytesIO()
     np.savez(stream, **arrays)  # type: ignore[arg-type]
-    return attachment(stream.getvalue(), f"sample-{stored.id}.npz", "application/x-npz")
+    return attachment(stream.getvalue(), f"sample-{assignment_id}.npz", "application/x-npz")
+
+
+async def _starter(service: Service, member: Token, assignment_id: str) -> Starter:
+    """Return what students start from, once the assignment is open."""
+    stored = await run_sync(get_assignment, service, member, assignment_id)
+    check_opened(service, stored, member)
+    return await starter_files(service, stored)
 
 
 @router.get("/assignments/{assignment_id}/submissions", operation_id="submissions_page")
@@ -135,8 +138,8 @@ async def _submit_page(
     request: Request, service: Service, member: Token, stored: StoredAssignment, form: FormErrors = EMPTY
 ) -> Response:
     document = await run_sync(assignment_document, service, stored, member)
-    words = (await starter_files(service, stored)).words
-    return await run_sync(_render_submit_page, request, service, member, stored, form, document, words)
+    starter = await starter_files(service, stored)
+    return await run_sync(_render_submit_page, request, service, member, stored, form, document, starter)
 
 
 def _render_submit_page(
@@ -146,7 +149,7 @@ def _render_submit_page(
     stored: StoredAssignment,
     form: FormErrors,
     document: Mapping[str, Any],
-    words: Sequence[str],
+    starter: Starter,
 ) -> Response:
     student = member.role is Role.STUDENT
     return page(
@@ -156,10 +159,10 @@ def _render_submit_page(
         stored=stored,
         rules=stored.assignment,
         worth=submissions.full_worth(stored.assignment),
-        words=words,
+        words=starter.words,
         left=document.get("attempts_left"),
         open=stored.assignment.open_at(service.now()),
-        shapes=stored.problem.shapes.items(),
+        shapes=starter.shapes.items(),
         attempts=submissions.list_submissions(service, stored, member)[::-1] if student else (),
         submits=student,
         form=form,

@@ -23,23 +23,23 @@ from api.pages.forms import (
     keep_document,
     read_form,
 )
-from api.pages.page_route import pages_router
+from api.pages.page_route import is_part, pages_router
 from api.pages.templating import page
 from api.pages.visitors import SAME_ORIGIN, Member
 from api.service import Service
 from api.services import assignments
 from api.services.access import require_role
-from api.services.assignments import StarterFiles, get_graded_assignment
+from api.services.assignments import get_graded_assignment
 from api.services.submissions import full_worth
 from api.storage.records import Role, StoredAssignment
-from verifier.documents.assignment import SEEN, rules_to_document
+from verifier.documents.assignment import SEEN, rules_to_document, without_answer
 from verifier.documents.json import to_json
 from verifier.examples.named import list_examples, load_example
 from verifier.report.assignment import DEFAULT, Assignment
+from verifier.report.points import split_points
 
 router = pages_router()
 
-PART_HEADER = "x-part"  # sent by scripts, which replace a part of the page
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
         "verdict": "the verdict on the whole submission",
@@ -49,6 +49,7 @@ _WORDS: Mapping[str, str] = MappingProxyType(
         "hint": "a hint",
     }
 )
+_NO_PREVIEW: Mapping[str, Any] = MappingProxyType({"assignment": None})
 _LOCAL_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")  # of a browser's field, without an offset
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
@@ -58,12 +59,8 @@ def new(request: Request, service: TheService, member: Member, example: str = ""
     require_role(member, Role.GRADER)
     form = FormErrors(values=_values(None))
     if example in list_examples():
-        problem = {
-            name: value
-            for name, value in load_example(example).items()
-            if name not in ("gradients", "reported_loss")
-        }
-        form = replace(form, kept=KeptDocument(to_json(problem, indent=1)))
+        problem = to_json(without_answer(load_example(example)), indent=1)
+        form = replace(form, kept=KeptDocument(problem))
     return _form_page(request, None, form)
 
 
@@ -164,14 +161,15 @@ def _rules(form: SubmittedForm, whole: bool = False) -> dict[str, Any]:
 
 def _read_points(text: str) -> Any:
     """Return points as a document has them: `10`, or `a=2, b=1` for parameters."""
-    if "=" not in text:
-        return _number(text)
-    parts = (part.rpartition("=") for part in text.split(","))
-    return {name.strip(): _number(value.strip()) for name, _, value in parts}
+    parts = split_points(text)
+    if isinstance(parts, str):
+        return _number(parts)
+    return {name: _number(value) for name, value in parts.items()}
 
 
 def _number(text: str) -> float | str:
     """Return a number; a text that is none is left to the reader of documents, which tells the mistake."""
+    text = text.strip()
     return float(text) if _NUMBER.fullmatch(text) else text
 
 
@@ -205,8 +203,8 @@ def _again(
     stored: StoredAssignment | None,
 ) -> Response:
     errors = form_errors(form, error)
-    if PART_HEADER in request.headers:
-        return page(request, "preview.html.jinja", errors.status, form=errors, assignment=None)
+    if is_part(request):
+        return page(request, "preview.html.jinja", errors.status, form=errors, **_NO_PREVIEW)
     return _form_page(request, stored, errors)
 
 
@@ -219,41 +217,33 @@ async def _preview(
 ) -> Response:
     """Show what students will see, below the form."""
     starter = await assignments.preview_starter(service, assignment)
-    if PART_HEADER in request.headers:
-        return page(request, "preview.html.jinja", **_shown(EMPTY, assignment, starter))
-    errors = FormErrors(kept=keep_document(form), values=form.fields)
-    return _form_page(request, stored, errors, assignment, starter)
-
-
-def _shown(form: FormErrors, assignment: Assignment, starter: StarterFiles) -> dict[str, Any]:
-    sees = rules_to_document(assignment)["students_see"]
-    return {
-        "form": form,
+    shown: dict[str, Any] = {
         "assignment": assignment,
         "rules": assignment,
         "words": starter.words,
         "worth": full_worth(assignment),
         "left": None,
-        "sees": [_WORDS[name] for name in sees],
-        "shapes": assignment.problem.shapes.items(),  # type: ignore[attr-defined]  # a StoredProblem
+        "sees": [_WORDS[name] for name in rules_to_document(assignment)["students_see"]],
+        "shapes": starter.shapes.items(),
     }
+    if is_part(request):
+        return page(request, "preview.html.jinja", form=EMPTY, **shown)
+    errors = FormErrors(kept=keep_document(form), values=form.fields)
+    return _form_page(request, stored, errors, shown)
 
 
 def _form_page(
     request: Request,
     stored: StoredAssignment | None,
     form: FormErrors,
-    assignment: Assignment | None = None,
-    starter: StarterFiles | None = None,
+    preview: Mapping[str, Any] = _NO_PREVIEW,
 ) -> Response:
-    shown = (
-        {"assignment": None} if assignment is None or starter is None else _shown(form, assignment, starter)
-    )
     return page(
         request,
         "edit.html.jinja",
         form.status,
-        **(shown | {"form": form}),
+        **preview,
+        form=form,
         stored=stored,
         seen=_WORDS,
         examples=list_examples(),

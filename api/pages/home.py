@@ -10,7 +10,7 @@ from api.dependencies import TheService
 from api.http.negotiation import attachment
 from api.http.problems import ProblemError, RefusedError
 from api.pages.forms import EMPTY, FormErrors, KeptDocument, form_errors, keep_document, read_form
-from api.pages.page_route import pages_router
+from api.pages.page_route import is_part, pages_router
 from api.pages.templating import page
 from api.pages.visitors import SAME_ORIGIN, PageChecker, Visitor
 from api.service import Service
@@ -26,7 +26,6 @@ from verifier.problem.errors import DocumentError
 
 router = pages_router()
 
-_PART_HEADER = "x-part"  # sent by the page's script, which replaces only the outcome
 _HTML = "text/html"
 
 
@@ -72,7 +71,7 @@ async def check(request: Request, service: TheService, visitor: PageChecker) -> 
     except (RefusedError, ProblemError) as error:
         errors = form_errors(form, error)
         outcome = CheckOutcome(document_errors=errors.document_errors, trouble=errors.trouble)
-    if _PART_HEADER in request.headers:
+    if is_part(request):
         return page(request, "outcome.html.jinja", errors.status, outcome=outcome)
     return _home_page(request, service, visitor, outcome, errors)
 

@@ -83,6 +83,11 @@ def pages_router() -> APIRouter:
     return APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
+def is_part(request: Request) -> bool:
+    """True for a request of a page's script, which replaces a part of the page by the answer."""
+    return "x-part" in request.headers
+
+
 def add_page_headers(request: Request, response: Response) -> Response:
     """Add the headers of a page. Pages of a logged-in visitor and replies to forms are not cached."""
     for name, value in SECURITY_HEADERS.items():

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from http import HTTPStatus
@@ -35,6 +35,7 @@ from verifier.documents.assignment import (
     rules_to_document,
 )
 from verifier.documents.json import encode, parse
+from verifier.documents.starter import Starter
 from verifier.report.assignment import Assignment
 
 _LOG = logging.getLogger("gradjury")
@@ -43,15 +44,6 @@ _ASSIGNMENT = "assignment"  # in a stored reply
 _STARTERS_KEPT = 4 * 2**20  # bytes of starter files
 _STARTER_SIZE = 2**13  # bytes that one is counted as
 _INSTANCES_KEPT = 64 * 2**20  # bytes of problems with numbers of students' own
-
-
-@dataclass(frozen=True, slots=True)
-class StarterFiles:
-    """words: sentences on the problem. code: a Python file. notebook: a Jupyter notebook."""
-
-    words: tuple[str, ...]
-    code: str
-    notebook: str
 
 
 def list_assignments(service: Service, caller: Token) -> list[AssignmentRow]:
@@ -303,7 +295,7 @@ def _reply(stored: StoredAssignment) -> Reply:
     return Reply(HTTPStatus.CREATED, {_ASSIGNMENT: stored.id}, b"")
 
 
-async def starter_files(service: Service, stored: StoredAssignment) -> StarterFiles:
+async def starter_files(service: Service, stored: StoredAssignment) -> Starter:
     """Return the problem of an assignment in words, and the files that students start from."""
 
     async def write() -> bytes:
@@ -313,7 +305,7 @@ async def starter_files(service: Service, stored: StoredAssignment) -> StarterFi
     return _starter(await recent(service, "starters", _STARTERS_KEPT, name, write, _STARTER_SIZE))
 
 
-async def preview_starter(service: Service, assignment: Assignment) -> StarterFiles:
+async def preview_starter(service: Service, assignment: Assignment) -> Starter:
     """Return the same for an assignment that is not stored."""
     return _starter(await _write_starter(service, assignment, "problem.json"))
 
@@ -329,9 +321,8 @@ async def _write_starter(service: Service, assignment: Assignment, file: str) ->
     return (await read(service, ReadTask(problem, "starter", service.settings.bounds, base=base))).content
 
 
-def _starter(content: bytes) -> StarterFiles:
-    document = parse(content)
-    return StarterFiles(tuple(document["words"]), document["code"], document["notebook"])
+def _starter(content: bytes) -> Starter:
+    return Starter(**parse(content))
 
 
 def _add(

@@ -4,7 +4,7 @@ import gc
 import json
 import resource
 import signal
-from dataclasses import replace
+from dataclasses import asdict, replace
 from socket import socket
 from traceback import format_tb
 from typing import Any
@@ -30,12 +30,13 @@ from verifier.documents.assignment import (
     generate_instance,
     read_assignment,
     rules_to_document,
+    without_answer,
 )
 from verifier.documents.files import parse_bytes, resolve_format, write_document
 from verifier.documents.gradients import parse_gradients, read_uploaded_gradients
 from verifier.documents.json import check_document, encode, parse, to_json
 from verifier.documents.reading import AnySubmission, read_any_submission
-from verifier.documents.starter import problem_in_words, starter_code, starter_notebook
+from verifier.documents.starter import write_starter
 from verifier.documents.writing import arrays_to_lists
 from verifier.engine.threads import disable_heap_trimming
 from verifier.exporters.student_view import to_student_view
@@ -116,7 +117,7 @@ def read(task: ReadTask) -> Reading:
         if task.kind == "instance":
             return ReadDocument(encode(generate_instance(document, task.key)))
         if task.kind == "starter":
-            return ReadDocument(encode(_starter(document, **parse(task.base))))
+            return ReadDocument(encode(asdict(write_starter(document, **parse(task.base)))))
         if task.kind == "report":
             return ReadDocument(_render_stored(task, read_report(document)))
         revision = document.get("revision") if isinstance(document, dict) else None
@@ -153,16 +154,7 @@ def _read_form(task: ReadTask) -> dict[str, Any]:
         return {"problem": document, **rules}
     if "problem" in document and "network" not in document:
         return {**document, **rules}
-    problem = {name: value for name, value in document.items() if name not in ("gradients", "reported_loss")}
-    return {"problem": arrays_to_lists(problem), **rules}
-
-
-def _starter(problem: dict[str, Any], title: str, file: str) -> dict[str, Any]:
-    return {
-        "words": problem_in_words(problem),
-        "code": starter_code(problem, title, file),
-        "notebook": starter_notebook(problem, title, file),
-    }
+    return {"problem": arrays_to_lists(without_answer(document)), **rules}
 
 
 def findings_of(report: Report) -> Findings:

@@ -36,6 +36,7 @@ RECORD_FIELDS = (
 )  # fmt: skip
 ARRAYS = "arrays"  # of files alone: the path of a file of arrays
 SEEN = tuple(field.name for field in fields(StudentVisibility))
+_ANSWER = ("gradients", "reported_loss")
 INSTANCES = ("shared", "per_student")
 LONGEST_TITLE = 200
 _MOST_ATTEMPTS = 1_000_000
@@ -123,9 +124,13 @@ def read_assignment_or_problem(document: Any) -> Assignment:
     Raises: MalformedSubmission with all errors.
     """
     if isinstance(document, Mapping) and "network" in document and "problem" not in document:
-        left_out = ("gradients", "reported_loss")
-        return read_assignment({"problem": {k: v for k, v in document.items() if k not in left_out}})
+        return read_assignment({"problem": without_answer(document)})
     return read_assignment(document)
+
+
+def without_answer(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the problem of a submission's document: all but the gradients and the reported loss."""
+    return {field: value for field, value in document.items() if field not in _ANSWER}
 
 
 def assignment_to_document(assignment: Assignment) -> dict[str, Any]:
@@ -195,7 +200,7 @@ def _read_problem(value: Any, errors: ErrorCollector) -> AnySubmission | None:
     if ARRAYS in value:
         remedy = "the command line reads them from a file; give parameters, inputs and targets here"
         errors.add(("problem", ARRAYS), "the arrays themselves", describe(value[ARRAYS]), remedy)
-    for field in ("gradients", "reported_loss"):
+    for field in _ANSWER:
         if field in value:
             errors.add(("problem", field), "no answer", "one", "leave it out: students hand it in")
     value = {field: part for field, part in value.items() if field != ARRAYS}

@@ -2,7 +2,8 @@
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,36 +25,21 @@ _ON = {"logits": " of the last layer's outputs, which are logits", "probabilitie
 _MOST_LISTED = 12  # names in a sentence
 
 
-def problem_in_words(problem: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return sentences on the network, the batch and the loss of a problem.
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """A problem in words, the shapes of its gradients by name, a Python file and a Jupyter notebook."""
 
-    Parameters
-    ----------
-    problem : mapping
-        A document without gradients.
-
-    Raises
-    ------
-    MalformedSubmission
-        If the document is invalid.
-
-    Examples
-    --------
-    >>> from verifier.examples.layers import example_document
-    >>> for sentence in problem_in_words(example_document("sigmoid-mse")):
-    ...     print(sentence)
-    The network has 2 layers: 2 inputs → 2 (sigmoid) → 2 (sigmoid). Weights have the shape (in, out), and each row of the inputs is an example.
-    The batch has 1 example.
-    The loss is 0.5 times the squared error, summed over the outputs and averaged over the examples.
-    """  # noqa: E501
-    question = _read(problem)
-    if isinstance(question, GraphSubmission):
-        return tuple(_graph_in_words(question))
-    return tuple(_layers_in_words(question))
+    words: tuple[str, ...]
+    shapes: Mapping[str, tuple[int, ...]]
+    code: str
+    notebook: str
 
 
-def starter_code(problem: Mapping[str, Any], title: str, file: str) -> str:
-    """Return a Python file that reads a problem, has an empty backward pass, and writes the gradients.
+def write_starter(problem: Mapping[str, Any], title: str, file: str) -> Starter:
+    """Return what students start from.
+
+    The files read the problem, have an empty backward pass, and write the gradients. The notebook is JSON in
+    nbformat 4.5.
 
     Parameters
     ----------
@@ -67,18 +53,34 @@ def starter_code(problem: Mapping[str, Any], title: str, file: str) -> str:
     ------
     MalformedSubmission
         If the document is invalid.
-    """
-    comment = "\n".join(map(_as_comment, (title, *problem_in_words(problem))))
-    return comment + "\n\n" + "\n".join(_cells(problem, file))
+
+    Examples
+    --------
+    >>> from verifier.examples.layers import example_document
+    >>> for sentence in write_starter(example_document("sigmoid-mse"), "Homework", "problem.json").words:
+    ...     print(sentence)
+    The network has 2 layers: 2 inputs → 2 (sigmoid) → 2 (sigmoid). Weights have the shape (in, out), and each row of the inputs is an example.
+    The batch has 1 example.
+    The loss is 0.5 times the squared error, summed over the outputs and averaged over the examples.
+    """  # noqa: E501
+    question = read_any_submission({**problem, "gradients": {}, "reported_loss": None})
+    if isinstance(question, GraphSubmission):
+        words = tuple(_graph_in_words(question))
+    else:
+        words = tuple(_layers_in_words(question))
+    shapes = _shapes(problem, question)
+    cells = (_reading_cell(problem, question, file), *_writing_cells(question, shapes))
+    comment = "\n".join(map(_as_comment, (title, *words)))
+    code = comment + "\n\n" + "\n".join(cells)
+    return Starter(words, shapes, code, _notebook(title, words, cells, file))
 
 
-def starter_notebook(problem: Mapping[str, Any], title: str, file: str) -> str:
-    """Return the same as a Jupyter notebook, as JSON in nbformat 4.5."""
-    words = "\n".join(f"- {sentence}" for sentence in problem_in_words(problem))
+def _notebook(title: str, words: Sequence[str], sources: Sequence[str], file: str) -> str:
+    listed = "\n".join(f"- {sentence}" for sentence in words)
     steps = (
         f"Put `{file}` beside this notebook, write `backward`, run all cells, and hand in `{GRADIENTS_FILE}`."
     )
-    text = f"# {_one_line(title)}\n\n{words}\n\n{steps}"
+    text = f"# {_one_line(title)}\n\n{listed}\n\n{steps}"
     cells: list[dict[str, Any]] = [{"cell_type": "markdown", "id": "words", "metadata": {}, "source": text}]
     cells += [
         {
@@ -89,22 +91,11 @@ def starter_notebook(problem: Mapping[str, Any], title: str, file: str) -> str:
             "outputs": [],
             "source": source.strip("\n"),
         }
-        for number, source in enumerate(_cells(problem, file))
+        for number, source in enumerate(sources)
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     document = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(document, ensure_ascii=False, indent=1)
-
-
-def sample_gradients(problem: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Return zeros in the names and shapes that a submission has."""
-    question = _read(problem)
-    shapes = _shapes(problem, question)
-    return {name: np.zeros(shape) for name, shape in shapes.items()}
-
-
-def _read(problem: Mapping[str, Any]) -> AnySubmission:
-    return read_any_submission({**problem, "gradients": {}, "reported_loss": None})
 
 
 def _layers_in_words(question: Submission) -> Iterator[str]:
@@ -159,33 +150,32 @@ def _graph_in_words(question: GraphSubmission) -> Iterator[str]:
     yield f"Hand in the gradients of the output by {_listed(list(problem.requested))}."
 
 
-def _cells(problem: Mapping[str, Any], file: str) -> Iterator[str]:
-    """Yield the parts of the starter file: reading, the backward pass, writing."""
-    question = _read(problem)
-    of_graph = isinstance(question, GraphSubmission)
-    leaves = "inputs" if of_graph else "inputs, targets"
+def _reading_cell(problem: Mapping[str, Any], question: AnySubmission, file: str) -> str:
+    """Return the part that reads the problem."""
     reading = (
         _arrays("inputs")
-        if of_graph
+        if isinstance(question, GraphSubmission)
         else 'inputs, targets = np.array(problem["inputs"]), np.array(problem["targets"])'
     )
-    yield (
+    return (
         "import json\n\nimport numpy as np\n\n"
         f'with open("{file}") as stream:\n    problem = json.load(stream)\n'
         f"{_parameters(problem, question)}\n{reading}\n"
     )
-    shapes = _shapes(problem, question)
+
+
+def _writing_cells(question: AnySubmission, shapes: Mapping[str, tuple[int, ...]]) -> tuple[str, str]:
+    """Return the backward pass, and the part that writes the gradients."""
+    leaves = "inputs" if isinstance(question, GraphSubmission) else "inputs, targets"
     lines = "".join(f'    #   "{name}": {_shape(shape)}\n' for name, shape in shapes.items())
-    yield (
+    return (
         f"\ndef backward(parameters, {leaves}):\n"
         f'    """Return the gradient of the loss by name."""\n'
         f"    gradients = {{}}\n    # Fill in an array of the same shape for each of these names:\n"
-        f"{lines}    return gradients\n\n"
-    )
-    yield (
+        f"{lines}    return gradients\n\n",
         f"gradients = backward(parameters, {leaves})\n"
         f'np.savez("{GRADIENTS_FILE}", **gradients)\n'
-        f'print("wrote {GRADIENTS_FILE}")\n'
+        f'print("wrote {GRADIENTS_FILE}")\n',
     )
 
 

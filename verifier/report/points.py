@@ -51,14 +51,18 @@ class Score:
 
 def read_points(text: str, errors: ErrorCollector) -> Points:
     """Return the points in a text such as `10` or `layers.0.weight=2,layers.0.bias=1`."""
+    parts = split_points(text)
+    if isinstance(parts, str):
+        return Points(total=_number(parts, errors))
+    return Points(by_name={name: _number(value, errors) for name, value in parts.items()})
+
+
+def split_points(text: str) -> str | dict[str, str]:
+    """Return the texts of points by name, such as `layers.0.weight=2,layers.0.bias=1`, or the only text."""
     if "=" not in text:
-        total = _number(text, errors)
-        return Points(total=total)
-    by_name = {}
-    for part in text.split(","):
-        name, _, value = part.rpartition("=")
-        by_name[name.strip()] = _number(value, errors)
-    return Points(by_name=by_name)
+        return text
+    parts = (part.rpartition("=") for part in text.split(","))
+    return {name.strip(): value for name, _, value in parts}
 
 
 def _number(text: str, errors: ErrorCollector) -> float:

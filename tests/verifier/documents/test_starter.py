@@ -9,7 +9,8 @@ import pytest
 
 from tests.pairwise import check_rows
 from verifier import verify
-from verifier.documents.starter import problem_in_words, sample_gradients, starter_code, starter_notebook
+from verifier.documents.assignment import without_answer
+from verifier.documents.starter import Starter, write_starter
 from verifier.examples.named import list_examples, load_example
 
 EXAMPLES = ("sigmoid-mse", "pytorch", "columns", "every-equation", "residual-block")
@@ -17,8 +18,11 @@ RETURN = "    return gradients\n"
 
 
 def problem_of(name: str) -> dict[str, Any]:
-    document = load_example(name)
-    return {field: value for field, value in document.items() if field not in ("gradients", "reported_loss")}
+    return without_answer(load_example(name))
+
+
+def starter_of(problem: dict[str, Any], title: str = "Homework") -> Starter:
+    return write_starter(problem, title, "problem-1.json")
 
 
 def run_starter(code: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -37,7 +41,7 @@ def run_starter(code: str, name: str, folder: Path, monkeypatch: pytest.MonkeyPa
 def test_a_filled_in_starter_file_writes_gradients_that_are_judged(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = starter_code(problem_of(name), "Homework\n1", "problem-1.json")
+    code = starter_of(problem_of(name), "Homework\n1").code
     gradients = run_starter(code, name, tmp_path, monkeypatch)
     assert verify({**problem_of(name), "gradients": gradients}, oracles=["backpropagation"])
     assert code.startswith("# Homework 1\n# The ")
@@ -45,7 +49,7 @@ def test_a_filled_in_starter_file_writes_gradients_that_are_judged(
 
 
 def test_the_notebook_has_the_same_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    notebook = json.loads(starter_notebook(problem_of("pytorch"), "Homework", "problem-1.json"))
+    notebook = json.loads(starter_of(problem_of("pytorch")).notebook)
     assert (notebook["nbformat"], notebook["cells"][0]["cell_type"]) == (4, "markdown")
     ids = [cell["id"] for cell in notebook["cells"]]
     assert len(set(ids)) == len(ids)
@@ -57,9 +61,10 @@ def test_the_notebook_has_the_same_cells(tmp_path: Path, monkeypatch: pytest.Mon
 def test_every_example_has_words_and_a_sample_that_is_taken() -> None:
     def check(name: str) -> None:
         problem = problem_of(name)
-        words = problem_in_words(problem)
-        assert all(sentence.endswith(".") for sentence in words), words
-        report = verify({**problem, "gradients": sample_gradients(problem)}, oracles=["backpropagation"])
+        starter = starter_of(problem)
+        assert all(sentence.endswith(".") for sentence in starter.words), starter.words
+        zeros = {name: np.zeros(shape) for name, shape in starter.shapes.items()}
+        report = verify({**problem, "gradients": zeros}, oracles=["backpropagation"])
         assert not any(row.verdict == "missing" for row in report.parameters.values())
 
     check_rows(check, list_examples())
@@ -79,7 +84,7 @@ def test_every_example_has_words_and_a_sample_that_is_taken() -> None:
     ],
 )
 def test_words_say_the_conventions_of_the_problem(name: str, sentence: str) -> None:
-    assert sentence in " ".join(problem_in_words(problem_of(name)))
+    assert sentence in " ".join(starter_of(problem_of(name)).words)
 
 
 def test_parameters_in_a_list_have_the_names_of_their_layers(
@@ -87,6 +92,6 @@ def test_parameters_in_a_list_have_the_names_of_their_layers(
 ) -> None:
     problem = problem_of("pytorch")
     listed = {**problem, "parameters": list(problem["parameters"].values())}
-    code = starter_code(listed, "Homework", "problem-1.json")
-    assert '"layers.1.bias": (2,)' in code
-    assert list(sample_gradients(listed)) == list(problem["parameters"])
+    starter = starter_of(listed)
+    assert '"layers.1.bias": (2,)' in starter.code
+    assert list(starter.shapes) == list(problem["parameters"])
