@@ -39,16 +39,15 @@ from api.routes import (
     submissions,
     tokens,
 )
-from api.schemas import (
+from api.schemas.classes import (
     AssignmentChanges,
     AssignmentDocument,
     AssignmentReplacement,
-    GradientsDocument,
-    ProblemDocument,
     RosterDocument,
     StudentTokensDocument,
-    SubmissionDocument,
 )
+from api.schemas.service import ProblemDocument
+from api.schemas.submissions import GradientsDocument, SubmissionDocument
 from api.server import on_shutdown_signal
 from api.service import Service
 from api.services.assignments import warn_of_open_checks

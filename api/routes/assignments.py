@@ -13,7 +13,7 @@ from api.http.bodies import declared_type, read_bounded
 from api.http.openapi import reference
 from api.http.problems import documented
 from api.rendering import JSON
-from api.schemas import (
+from api.schemas.classes import (
     AssignmentChanges,
     AssignmentDocument,
     AssignmentReplacement,

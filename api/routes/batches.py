@@ -13,7 +13,7 @@ from api.dependencies import OneStream, Sender, TheService
 from api.http.bodies import BINARY, read_bounded
 from api.http.problems import ProblemError, documented
 from api.rendering import JSON
-from api.schemas import BatchDocument
+from api.schemas.classes import BatchDocument
 from api.services import batches
 from api.services.assignments import get_graded_assignment
 from api.services.batches import MOST_LISTED, NDJSON, ZIP

@@ -10,7 +10,8 @@ from api.http.bodies import read_body
 from api.http.negotiation import negotiate
 from api.http.openapi import REPORT_CONTENT, submission_content
 from api.http.problems import documented
-from api.schemas import ReportDocument, SubmissionDocument
+from api.schemas.reports import ReportDocument
+from api.schemas.submissions import SubmissionDocument
 from api.services.checks import check_task, judge
 from api.workers.protocol import RenderRequest
 from verifier.report.model import Audience

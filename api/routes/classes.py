@@ -10,7 +10,7 @@ from api.dependencies import Caller, TheService
 from api.http.negotiation import attachment
 from api.http.problems import documented
 from api.rendering import JSON
-from api.schemas import OverviewDocument, RegradeDocument, RegradeJobDocument
+from api.schemas.classes import OverviewDocument, RegradeDocument, RegradeJobDocument
 from api.services import classes, regrades
 from api.services.assignments import get_graded_assignment
 from api.services.batches import NDJSON, enqueue_batch, finished_items, is_over

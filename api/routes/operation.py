@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api import metrics
 from api.dependencies import COUNTED, Anyone, TheService
 from api.http.problems import documented
-from api.schemas import Readiness, VersionDocument
+from api.schemas.service import Readiness, VersionDocument
 from api.service import Service
 from api.services.cached import cached
 from api.services.checks import all_agree, check_oracles

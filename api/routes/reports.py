@@ -11,7 +11,7 @@ from api.dependencies import Caller, TheService
 from api.http.negotiation import negotiate
 from api.http.problems import documented
 from api.rendering import JSON, MEDIA_TYPES
-from api.schemas import ReportDocument
+from api.schemas.reports import ReportDocument
 from api.services.reports import get_report, render_report, sign_report
 
 router = APIRouter(tags=["reports"])

@@ -13,7 +13,7 @@ from api.http.openapi import reference
 from api.http.problems import documented
 from api.rendering import JSON
 from api.routes.classes import Counting
-from api.schemas import RosterDocument, RosterRow
+from api.schemas.classes import RosterDocument, RosterRow
 from api.service import Service
 from api.services import roster
 from api.services.assignments import get_graded_assignment

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from api.dependencies import COUNTED
 from api.http.problems import documented
-from api.schemas import ReportDocument, SubmissionDocument
+from api.schemas.reports import ReportDocument
+from api.schemas.submissions import SubmissionDocument
 from verifier.documents.json import to_json
 
 router = APIRouter(tags=["schemas"], dependencies=[COUNTED])

@@ -12,7 +12,9 @@ from api.http.negotiation import negotiate
 from api.http.openapi import REPORT_CONTENT, submission_content
 from api.http.problems import documented
 from api.rendering import JSON
-from api.schemas import GradientsDocument, ReportDocument, SubmissionRow
+from api.schemas.classes import SubmissionRow
+from api.schemas.reports import ReportDocument
+from api.schemas.submissions import GradientsDocument
 from api.services import submissions
 from api.services.assignments import get_assignment
 from api.services.reports import render_report

@@ -11,7 +11,7 @@ from api.http.bodies import declared_type, read_bounded
 from api.http.openapi import reference
 from api.http.problems import documented
 from api.rendering import JSON
-from api.schemas import IssuedTokenDocument, StudentTokensDocument, TokenDocument
+from api.schemas.classes import IssuedTokenDocument, StudentTokensDocument, TokenDocument
 from api.services import student_tokens
 from api.services.assignments import get_graded_assignment
 from verifier.documents.json import to_json

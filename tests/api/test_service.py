@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.schemas import SubmissionDocument
+from api.schemas.submissions import SubmissionDocument
 from api.services.checks import all_agree
 from api.settings import Settings
 from tests.api.conftest import Serve

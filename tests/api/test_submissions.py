@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api import problem
-from api.schemas import StoredAssignmentDocument
+from api.schemas.classes import StoredAssignmentDocument
 from api.storage.records import Role
 from tests.api.clients import WRONG, Person, assignment_by, person, problem_of, service_of
 from tests.api.conftest import DATABASES, Serve

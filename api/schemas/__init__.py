@@ -1,0 +1,1 @@
+"""Models of the JSON documents. Their docstrings are descriptions in the OpenAPI document."""
