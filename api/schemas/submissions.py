@@ -67,6 +67,8 @@ class LayersSubmissionDocument(BaseModel):
 class TensorDocument(RootModel[float | str | list[Any]]):
     """An array of up to 8 axes, as lists of lists of numbers; one number is written as such."""
 
+    # The schema does not refer to itself: generators of clients drop schemas that do.
+
 
 class NodeDocument(BaseModel):
     """An operation applied to inputs, parameters, other nodes and numbers; each takes options of its own."""

@@ -81,10 +81,10 @@ def list_student_tokens(service: Service, stored: StoredAssignment) -> list[dict
 
 def revoke_student_token(service: Service, caller: Token, stored: StoredAssignment, token_id: str) -> None:
     """Revoke a student's token. Raise ProblemError 404 for none, 409 if it opens what others grade."""
-    found = None if "\0" in token_id else service.repository.tokens.find(token_id)
-    if found is None or found[0].role is not Role.STUDENT or stored.id not in found[0].assignments:
+    row = None if "\0" in token_id else service.repository.tokens.find(token_id)
+    if row is None or row[0].role is not Role.STUDENT or stored.id not in row[0].assignments:
         raise not_found("token")
-    opened = [service.repository.assignments.find(each) for each in found[0].assignments]
+    opened = [service.repository.assignments.find(each) for each in row[0].assignments]
     if any(each is not None and not can_grade(caller, each) for each in opened):
         detail = "the token opens assignments of other graders, too; ask who runs the service to revoke it"
         raise ProblemError(HTTPStatus.CONFLICT, detail)

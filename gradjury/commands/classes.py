@@ -65,15 +65,15 @@ def roster(
     Can set their names and give them tokens first.
     """
     with connect(server) as client:
-        found = find_assignment(client, assignment)
+        assignment_id = find_assignment(client, assignment)
         if names is not None:
-            client.replace_roster(found, read_names(names))
+            client.replace_roster(assignment_id, read_names(names))
         if tokens is not None:
             with open_private(tokens) as stream:  # before tokens are made that nobody would see
-                write_tokens(client.create_tokens(found, expires=expires), stream)
+                write_tokens(client.create_tokens(assignment_id, expires=expires), stream)
         elif expires is not None:
             raise ValueError("--expires goes with --tokens")
-        rows = client.roster(found, counts=counts.value)
+        rows = client.roster(assignment_id, counts=counts.value)
         if format_name is ListFormat.JSON:
             write_result(json_text([asdict(row) for row in rows]), None)
             return

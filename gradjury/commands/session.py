@@ -75,12 +75,12 @@ def find_assignment(client: "Client", text: str) -> str:
     exact = [row for row in rows if text == row.title]
     wanted = text.casefold()
     near = [row for row in rows if row.id.startswith(text) or row.title.casefold().startswith(wanted)]
-    found = exact or near
-    if len(found) == 1:
-        return found[0].id
-    listed = "".join(f"\n  {row.id}  {row.title}" for row in (found or rows)[:_SHOWN])
-    if found:
-        raise ValueError(f"{len(found)} assignments begin with {text!r}; give the id:{listed}")
+    meant = exact or near
+    if len(meant) == 1:
+        return meant[0].id
+    listed = "".join(f"\n  {row.id}  {row.title}" for row in (meant or rows)[:_SHOWN])
+    if meant:
+        raise ValueError(f"{len(meant)} assignments begin with {text!r}; give the id:{listed}")
     known = f"; there are:{listed}" if rows else "; your token opens none"
     raise ValueError(f"there is no assignment {text!r}{known}")
 
