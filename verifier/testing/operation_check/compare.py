@@ -96,12 +96,17 @@ def explain_values(
         elif row is None or row.bug == UNEXPLAINED_ID:
             argument = case.arguments[operation.arguments.index(name)]
             factor = _constant_factor(comparison)
-            if factor is not None:
+            if _is_of_one_copy(
+                result, argument, comparison
+            ):  # if it is the mean, also a constant times the sum
+                equivalent_bugs = () if factor is None else ("constant-factor",)
+                finding = replace(make_finding("copies-not-summed", name), equivalent_bugs=equivalent_bugs)
+            elif factor is not None:
                 row_of_factor = make_finding("constant-factor", name, factor=f"{factor:.6g}")
-                findings.append(replace(row_of_factor, kind="gradient-value", wrong=f"{factor:.6g} · right"))
-                continue
-            code = "copies-not-summed" if _is_of_one_copy(result, argument, comparison) else "gradient-value"
-            findings.append(replace(make_finding(code, name), kind="gradient-value"))
+                finding = replace(row_of_factor, wrong=f"{factor:.6g} · right")
+            else:
+                finding = make_finding("gradient-value", name)
+            findings.append(replace(finding, kind="gradient-value"))
         else:
             texts = _without_prefix(row.explanation), _without_prefix(row.hint), row.right, row.wrong
             findings.append(OperationFinding(row.bug, "gradient-value", name, *texts, row.also_consistent))
