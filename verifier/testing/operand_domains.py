@@ -75,6 +75,23 @@ WEIGHT = OperandDomain(  # class weights in soft targets
 )
 
 
+_LEAST_SPREAD = 0.25  # a standard deviation has no derivative at 0, and differences need room around it
+
+
+def _is_spread(values: Array) -> Array:
+    return np.asarray(np.ptp(values, axis=-1, keepdims=True) >= _LEAST_SPREAD)
+
+
+def _drawn_spread(rng: np.random.Generator, shape: Shape) -> Array:
+    values = rng.normal(size=shape)
+    return np.where(_is_spread(values), values, values + np.linspace(-1.0, 1.0, shape[-1]))
+
+
+SPREAD = OperandDomain(  # along the last axis, of at least two entries
+    (*_WHOLE, *_FRACTIONS), lambda values: bool(_is_spread(values).all()), _drawn_spread
+)
+
+
 Options = Mapping[str, Any]
 
 

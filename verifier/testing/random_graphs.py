@@ -173,6 +173,8 @@ class GraphBuilder:
         if not new_shapes:
             return None
         values = self._numbers(new_shapes[index % len(new_shapes)], domain)
+        if not domain.holds(values):
+            return None
         return self._new_leaf(new, "inputs" if kind == _NEW_INPUT else "parameters", values)
 
     def _new_leaf(self, new: New, field: str, values: Array) -> str:
