@@ -55,7 +55,10 @@ def diagnose_graph(
     if whole is not None:
         return (whole,)
     rows = diagnose(problem, values, comparisons, allowance)
-    if len(rows) > 1 or any(row.bug in (UNEXPLAINED_ID, UNSORTED) for row in rows):
+    # an order that shows in one gradient is named there
+    if len(rows) > 1 or any(
+        row.bug == UNEXPLAINED_ID or (row.bug == UNSORTED and len(row.parameters) > 1) for row in rows
+    ):
         unsorted = _unsorted(problem, values, comparisons, allowance)
         if unsorted is not None:
             return (unsorted,)

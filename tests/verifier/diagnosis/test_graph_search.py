@@ -188,6 +188,23 @@ def test_a_gradient_that_is_handed_on_early_is_named_where_it_arrives() -> None:
     assert (row.bug, row.node, row.parameters) == ("no-topological-order", "b1", ("b1",))
 
 
+def test_an_order_that_shows_in_one_gradient_is_named_there() -> None:
+    """A recursion from the output runs the step of u twice, so the gradient of p alone counts it twice."""
+    document = {
+        "network": {
+            "nodes": [node("u", "tanh", "p"), node("v", "multiply", "u", 3.0), node("l", "add", "u", "v")],
+            "output": "loss",
+        },
+        "parameters": {"p": np.array([0.3, -0.7, 1.2])},
+    }
+    document["network"]["nodes"].append(node("loss", "sum", "l"))
+    right = correct_gradients(document)
+    gradients = {key: np.asarray(right[key]) for key in ("p", "nodes.u", "nodes.v", "nodes.l")}
+    gradients["p"] = gradients["p"] + (1 - np.tanh(document["parameters"]["p"]) ** 2)
+    (row,) = judge(document, gradients).diagnosis
+    assert (row.bug, row.node, row.parameters) == ("no-topological-order", "p", ("p",))
+
+
 def test_a_student_is_told_the_first_wrong_gradients_and_no_factor() -> None:
     right = gradients_of_parameters(MLP)
     report = judge(MLP, {name: 2.0 * gradient for name, gradient in right.items()})
