@@ -1,5 +1,6 @@
 """Describe a finding in words: fill the catalogue's templates with layers, units and numbers."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +36,16 @@ _BESIDE_FOR_STUDENTS = {
     "inexact-numbers": "Besides, all numbers have small errors.",
     "lower-precision-than-declared": "Besides, the numbers are of a lower precision than the declared one.",
 }
+# a mean for a sum in one gradient, where the layer's other one is not right, or was not submitted
+_SUM_OR_MEAN = {"weight-sum-for-mean": ("weight", "bias"), "bias-mean-for-sum": ("bias", "weight")}
+_WITHOUT_OTHER = (
+    "The {kind} gradient of {place} is {factor} times the right one, which is N or 1/N with N = {examples} "
+    "examples: a mean over the batch stands where a sum belongs, or the reverse."
+)
+_WITHOUT_OTHER_FOR_STUDENTS = (
+    "The {kind} gradient of {place} is wrong. Over the N = {examples} examples, a mean stands where a sum "
+    "belongs, or the reverse."
+)
 _PUBLIC = ("place", "above", "examples", "outputs")  # placeholders of explanations for students
 _NO_PLAIN_OVERFLOW = (
     "NaN or infinity was submitted for {parameters}, first in {place}. Plain formulas stay within the range "
@@ -66,6 +77,12 @@ def to_diagnosis(
     if not alone and finding.bug in _BESIDE:
         explanation = _BESIDE[finding.bug].format(**filled)
         for_students = _BESIDE_FOR_STUDENTS[finding.bug]
+    if finding.bug in _SUM_OR_MEAN:
+        kind, other = _SUM_OR_MEAN[finding.bug]
+        parts = [evidence.parts[layer].get(other) for layer in finding.all_layers]
+        if not all(part is not None and part.is_submitted and part.right for part in parts):
+            explanation = _WITHOUT_OTHER.format(kind=kind, **filled)
+            for_students = _WITHOUT_OTHER_FOR_STUDENTS.format(kind=kind, **filled)
     if finding.estimates.get("in_plain_arithmetic") is False:
         explanation = _NO_PLAIN_OVERFLOW.format(
             parameters=", ".join(finding.parameters), place=filled["place"]
@@ -228,7 +245,6 @@ def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -
     A constant factor becomes clipping if the norm is a round number.
     """
     results: list[Finding] = []
-    with_weights = {index for index, parts in enumerate(evidence.parts) if parts["weight"].is_submitted}
     exchanged = any(finding.bug == _EXCHANGED for finding in findings)
     unpenalised = {finding.layer for finding in findings if finding.bug == _MISSING}
     for finding in findings:
@@ -244,11 +260,17 @@ def merge_findings(evidence: SubmittedEvidence, findings: tuple[Finding, ...]) -
             results[position] = _merged(results[position], finding)
     results = [
         replace(row, layer=None, layers=())
-        if row.equation == "penalty" and with_weights == set(row.all_layers)
+        if row.equation == "penalty" and _layers_with(evidence, row.parameters) == set(row.all_layers)
         else row
         for row in results
     ]
     return tuple(_as_clipped(evidence, _of_all_wrong(evidence, row)) for row in results)
+
+
+def _layers_with(evidence: SubmittedEvidence, names: Iterable[str]) -> set[int]:
+    """Return the layers in which a gradient of the same kinds, weights or biases, was submitted."""
+    kinds = {name.rpartition(".")[2] for name in names}
+    return {part.layer for part in evidence.all_submitted if part.kind in kinds}
 
 
 def _merged(first: Finding, second: Finding) -> Finding:

@@ -178,3 +178,14 @@ def test_an_unexplained_weight_gradient_reminds_of_a_penalty_that_was_declared(w
 def test_a_penalty_of_the_gradient_beside_the_right_one_is_one_mistake():
     report = report_with(lambda loss, part, w: (1 + STRENGTH) * loss + part, seed=3)
     assert rows(report) == [("penalty-of-gradient", None, "penalty")]
+
+
+def test_a_penalty_left_out_in_one_layer_is_not_in_the_whole_network_if_another_bias_is_right():
+    problem = tanh_problem(33, penalties=(ON_BIASES,))
+    gradients, _ = backward(problem)
+    for layer, parameters in enumerate(problem.parameters):
+        gradients[f"layers.{layer}.weight"] += slope_of(ON_BIASES, problem, parameters.weight)
+        if layer != 2:
+            gradients[f"layers.{layer}.bias"] += slope_of(ON_BIASES, problem, parameters.bias)
+    del gradients["layers.0.weight"], gradients["layers.1.weight"]
+    assert rows(verify_gradients(problem, gradients)) == [("penalty-missing-on-biases", 2, "penalty")]

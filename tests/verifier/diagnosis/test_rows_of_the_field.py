@@ -23,6 +23,21 @@ def test_weights_summed_where_biases_are_averaged_are_one_row(factor, layers):
     assert "N = 5 examples" in report.diagnosis[0].explanation
 
 
+@pytest.mark.parametrize(
+    ("kind", "other", "bug"),
+    [("weight", "bias", "weight-sum-for-mean"), ("bias", "weight", "bias-mean-for-sum")],
+)
+def test_a_mean_for_a_sum_is_named_without_the_other_gradient_of_its_layer(kind, other, bug):
+    problem = tanh_problem(11)
+    gradients, _ = backward(problem)
+    del gradients[f"layers.1.{other}"]
+    gradients[f"layers.1.{kind}"] /= 5
+    report = verify_gradients(problem, gradients)
+    assert rows(report) == [(bug, 1, f"{kind}_gradient")]
+    assert f"{other} gradient" not in report.diagnosis[0].explanation
+    assert "N = 5 examples" in report.diagnosis[0].explanation
+
+
 def test_a_linear_output_times_the_derivative_of_tanh_is_named():
     problem = tanh_problem(12)
     gradients, _ = backward(problem, output=lambda f, y: (f - y) / len(y) * (1 - np.tanh(f) ** 2))

@@ -99,9 +99,9 @@ def bias_summed_over_units(place: LayerContext) -> Iterator[Replacement]:
 
 
 def weight_sum_for_mean(place: LayerContext) -> Iterator[Replacement]:
-    """Yield N or 1/N times the product; without a bias gradient to compare with, a mutant alone."""
+    """Yield N or 1/N times the product; in a layer without biases to compare with, a mutant alone."""
     examples = place.problem.batch.size
-    if examples > 1 and (place.submitted is None or "bias" in place.submitted_by_kind):
+    if examples > 1 and (place.submitted is None or place.parameters.bias is not None):
         for factor in (float(examples), 1.0 / examples):
             yield Replacement(factor * product_of(place, "weight"), {"factor": factor})
 
