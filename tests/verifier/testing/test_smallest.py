@@ -1,5 +1,6 @@
 """A backward function is right, or the smallest network on which it is wrong is found. All seeded."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -100,3 +101,30 @@ def test_the_failure_and_the_replayed_file_name_the_same() -> None:
     replayed = verify(parse(failure.replay.encode()))
     assert [row.bug for row in replayed.diagnosis] == ["penalty-factor"]
     assert "bug: penalty-factor in" in "\n".join(lines_of_failure(failure))
+
+
+OF_L2 = {"name": "mse", "l2": {"strength": 0.7}}
+OF_L1 = {"name": "mse", "l1": {"strength": 0.7}}
+PENALTIES: dict[str, tuple[dict[str, Any], Callable[[Any], Any], str]] = {
+    "not for the first input": (
+        OF_L2,
+        lambda w: 0.7 * w * (np.arange(len(w)) > 0)[:, None],
+        "penalty-missing",
+    ),
+    "over its rows": (OF_L2, lambda w: 0.7 * w.sum(axis=1, keepdims=True) + 0 * w, "penalty-of-another-form"),
+    "a tenth": (OF_L2, lambda w: 0.07 * w, "penalty-factor"),
+    "W for its sign": (OF_L1, lambda w: 0.7 * w, "penalty-of-another-form"),
+    "the sign, negated": (OF_L1, lambda w: -0.7 * np.sign(w), "penalty-factor"),
+}
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [pytest.param(row, marks=pytest.mark.nightly if place else ()) for place, row in enumerate(PENALTIES)],
+)
+def test_a_mistake_inside_a_penalty_is_named_by_the_failure_and_by_the_replay(mistake: str) -> None:
+    loss, penalty, bug = PENALTIES[mistake]
+    failure = check_backward(backward(replace(RIGHT, penalty=penalty)), loss=loss)
+    assert failure is not None
+    assert failure.diagnosed is None  # the smallest network tells what a larger one does
+    assert [row.bug for row in verify(parse(failure.replay.encode())).diagnosis] == [bug]
