@@ -14,12 +14,20 @@ from reference_impl.backpropagation import (
     gradients,
     output_delta,
     penalty_gradient,
+    through_activation,
     weight_gradient,
 )
 from reference_impl.losses import Terms
 from reference_impl.network import Trace, named
 from reference_impl.problem import Problem
-from verifier.diagnosis.costs import EPSILON_STEP, EPSILON_STEPS, EPSILONS, ROUNDING_SLACK
+from verifier.diagnosis.costs import (
+    EPSILON_MAX_LEFT,
+    EPSILON_STEP,
+    EPSILON_STEPS,
+    EPSILONS,
+    ROUNDING_SLACK,
+)
+from verifier.diagnosis.evidence import SubmittedEvidence
 from verifier.diagnosis.fitting import is_beyond_chance
 
 # (p, y, ε) -> the derivative of the loss with respect to p
@@ -174,3 +182,34 @@ def _epsilon(problem: Problem, trace: Trace, form: Form, kind: str, data: _LastG
     spare = int(significant.sum()) - (not is_short) - data.is_scaled
     bits = spare * float(np.median(np.log2(share[significant])))
     return float(epsilon) if is_beyond_chance(bits, len(EPSILONS)) else None
+
+
+@np.errstate(all="ignore")
+def epsilon_of(evidence: SubmittedEvidence) -> float | None:
+    """Return ε such that 1/(p + ε) or 1/(p (1 − p) + ε) in ∂R/∂p gives the last layer's gradients."""
+    problem, trace = evidence.problem, evidence.trace
+    if problem.risk.on != "probabilities":
+        return None
+    last = len(evidence.parts) - 1
+    parts = [part for part in evidence.submitted_parts(last) if part.right]
+    p, y = trace.outputs, problem.batch.targets
+    scale = problem.risk.output_scale(y.shape[-1]) * problem.risk.example_scale(problem.batch.size)
+    upstream = problem.risk.loss.on["probabilities"].gradient(p, y) * scale
+    denominator = p if problem.risk.loss.name == "cross_entropy" else p * (1.0 - p)
+    change = through_activation(problem, trace, last, -upstream / denominator)
+    rests, slopes = [], []
+    for part in parts:
+        rest = np.asarray(part.submitted - getattr(evidence.reference[last], part.kind))
+        slope = trace.z[last].T @ change if part.kind == "weight" else change.sum(axis=0)
+        rests.append(rest.ravel())
+        slopes.append(np.ravel(slope))
+    if not parts:
+        return None
+    rest, slope = np.concatenate(rests), np.concatenate(slopes)
+    square = float(slope @ slope)
+    if rest.size < 2 or not square > 0:
+        return None
+    epsilon = float(rest @ slope) / square
+    left = float(np.linalg.norm(rest - epsilon * slope))
+    explained = left <= EPSILON_MAX_LEFT * float(np.linalg.norm(rest))
+    return epsilon if epsilon > 0 and explained else None

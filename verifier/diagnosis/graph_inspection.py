@@ -20,7 +20,7 @@ from verifier.engine.enclosure import enclosed_graph
 from verifier.engine.estimate import Estimate
 from verifier.engine.graph_rounding import GraphRounding, rounding
 from verifier.problem.errors import ReportWarning
-from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
+from verifier.problem.graph import NODE, GraphProblem, gradient_name, node_name
 from verifier.problem.precision import PRECISIONS, Precision
 from verifier.problem.submission import TOLERANCES, Tolerance
 from verifier.report.inspection import BugDetection, Inspection, MutationSite
@@ -68,7 +68,7 @@ def _outcomes(problem: GraphProblem, precision: Precision, tolerance: Tolerance)
     with_sites = (
         (
             mutant.bug,
-            MutationSite(None, LOCAL_RULE, _named(problem, mutant.at)),
+            MutationSite(None, LOCAL_RULE, gradient_name(problem, mutant.at)),
             _flat(mutant.gradients, problem),
         )
         for mutant in graph_mutants(problem)
@@ -93,13 +93,6 @@ def _tolerances(
 
 def _flat(arrays: Mapping[str, Array], problem: GraphProblem) -> Array:
     return np.concatenate([np.ravel(arrays[key]) for key in problem.requested] or [np.zeros(0)])
-
-
-def _named(problem: GraphProblem, name: str) -> str:
-    """Return the name of a gradient for a plain name."""
-    if name in problem.parameters:
-        return name
-    return f"{INPUT if name in problem.inputs else NODE}{name}"
 
 
 def _warnings(problem: GraphProblem, rounding_errors: GraphRounding) -> Iterator[ReportWarning]:

@@ -6,18 +6,25 @@ every rule is tried at every node, and the numbers that it would give are compar
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from reference_impl.array import Array
+from verifier.diagnosis.backward_sweep import unsorted_gradients
 from verifier.diagnosis.catalogue import BUGS, LOCAL_RULES
-from verifier.diagnosis.catalogue.bug import LOCAL_RULE
 from verifier.diagnosis.catalogue.rules.numbers import least_squares_factor
 from verifier.diagnosis.graph_mutants import graph_mutants
-from verifier.diagnosis.local_search import CLOSE, diagnose, named_by_rule, relative_residual, unexplained
-from verifier.diagnosis.unsorted_sweep import unsorted_gradients
+from verifier.diagnosis.local_search import (
+    CLOSE,
+    diagnose,
+    named_by_rule,
+    relative_residual,
+    rounding_norm,
+    unexplained,
+)
 from verifier.judging.comparison import Comparison
-from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
+from verifier.problem.graph import NODE, GraphProblem, gradient_name, node_name
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis
 
 ENOUGH = 3  # entries that one number, a factor, must explain
@@ -110,7 +117,7 @@ def _whole_factor(
         return None
     residuals = [
         relative_residual(
-            comparisons[key].submitted, factor * comparisons[key].expected, _rounding(allowance[key])
+            comparisons[key].submitted, factor * comparisons[key].expected, rounding_norm(allowance[key])
         )
         for key in comparisons
     ]
@@ -159,32 +166,16 @@ def _unsorted(
         if search.once and not shared:
             continue  # paths that are left out would give the same numbers
         residuals = [
-            relative_residual(row.submitted, gradients[node_name(key)], _rounding(allowance[key]))
+            relative_residual(row.submitted, gradients[node_name(key)], rounding_norm(allowance[key]))
             for key, row in comparisons.items()
         ]
         if max(residuals) <= CLOSE:
-            rule = LOCAL_RULES[UNSORTED]
             explanation = _SEARCH.format(search=search)
-            return Diagnosis(
-                bug=UNSORTED,
-                layer=None,
-                equation=LOCAL_RULE,
-                parameters=wrong,
-                factor=None,
-                residual=max(residuals),
-                also_consistent=(),
-                title=rule.title,
-                explanation=explanation,
-                right=rule.right,
-                wrong=rule.wrong,
-                hint=_SEARCH_HINT,
-                for_students=explanation,
+            row = named_by_rule(UNSORTED, "", "", wrong, max(residuals), ())
+            return replace(
+                row, node=None, explanation=explanation, hint=_SEARCH_HINT, for_students=explanation
             )
     return None
-
-
-def _rounding(allowance: Array) -> float:
-    return float(np.linalg.norm(np.ravel(allowance)))
 
 
 def _mutant(
@@ -197,7 +188,7 @@ def _mutant(
     wrong = [key for row in rows for key in row.parameters]
     if sum(np.count_nonzero(compared[key].submitted) for key in wrong) < ENOUGH:
         return None
-    rounding = {key: _rounding(allowance[key]) for key in compared}
+    rounding = {key: rounding_norm(allowance[key]) for key in compared}
     matches: dict[str, tuple[str, str, float]] = {}
     for mutant in graph_mutants(problem.with_requested(tuple(compared))):
         residual = 0.0
@@ -212,13 +203,7 @@ def _mutant(
         return None
     bug, *others = bugs
     at, use, residual = matches[bug]
-    return named_by_rule(bug, _key_of(problem, at), use, wrong, residual, others)
-
-
-def _key_of(problem: GraphProblem, name: str) -> str:
-    if name in problem.parameters:
-        return name
-    return (INPUT if name in problem.inputs else NODE) + name
+    return named_by_rule(bug, gradient_name(problem, at), use, wrong, residual, others)
 
 
 def _stretch(

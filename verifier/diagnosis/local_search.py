@@ -43,9 +43,9 @@ def diagnose(
         key = keys.get(name)
         if key is None or not comparisons[key].incorrect.any():
             continue
-        rounding = float(np.linalg.norm(np.ravel(allowance[key])))
         if arcs and _follows(comparisons[key], arcs):
             continue  # the error is inherited
+        rounding = rounding_norm(allowance[key])
         diagnoses.append(_explained(key, comparisons[key].submitted, arcs, rounding, keys))
     return tuple(_merged(diagnoses))
 
@@ -151,6 +151,11 @@ def unexplained(
         estimates={"nodes": list(nodes)} if nodes else {},
         node=place,
     )
+
+
+def rounding_norm(allowance: Array) -> float:
+    """Return the norm of the rounding errors of all entries."""
+    return float(np.linalg.norm(np.ravel(allowance)))
 
 
 def relative_residual(submitted: Array, candidate: Array, rounding: float) -> float:

@@ -12,14 +12,17 @@ from types import MappingProxyType
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.backpropagation import through_activation
 from reference_impl.network import Trace, named
 from reference_impl.problem import Problem
-from verifier.diagnosis.catalogue.rules.numbers import printed_decimals, printed_digits, unit_of_last_digit
+from verifier.diagnosis.catalogue.rules.numbers import (
+    flatten,
+    printed_decimals,
+    printed_digits,
+    unit_of_last_digit,
+)
 from verifier.diagnosis.costs import (
     BITS_OF_BUG,
     BITS_OF_NUMBER,
-    EPSILON_MAX_LEFT,
     MAX_GRID_BITS,
     MAX_NOISE_RATIO,
     MIN_FULL_LENGTH_SHARE,
@@ -34,7 +37,7 @@ from verifier.diagnosis.costs import (
     SHORTER_BITS,
     UPDATE_MULTIPLE_TOLERANCE,
 )
-from verifier.diagnosis.epsilon import EpsilonHypothesis, epsilon_hypotheses
+from verifier.diagnosis.epsilon import EpsilonHypothesis, epsilon_hypotheses, epsilon_of
 from verifier.diagnosis.evidence import SubmittedEvidence
 from verifier.engine.rounding import DEVIATIONS
 from verifier.engine.rounding_allowance import Rounding, rounding
@@ -81,7 +84,7 @@ class PrintedForm:
 
 def printed_form(submitted: Gradients) -> PrintedForm:
     """Return how the submitted numbers may have been printed; numbers that are not finite were not."""
-    values = _flat(submitted)
+    values = flatten(submitted)
     if not np.isfinite(values).all():
         return PrintedForm()
     return PrintedForm(printed_decimals(values), printed_digits(values))
@@ -106,7 +109,7 @@ def noise_hypotheses(
     names = tuple(submitted)
     allowance, scale, unit = declared.allowance, declared.scale, precision.unit_roundoff
     yield NoiseHypothesis(allowance, scale, unit)
-    values = _flat(submitted)
+    values = flatten(submitted)
     if not np.isfinite(values).all():
         return
     decimals, digits = form.decimals, form.digits
@@ -156,13 +159,9 @@ def noise_hypotheses(
         yield from (of_level(level, with_penalties) for level in levels)
 
 
-def _flat(gradients: Gradients) -> Array:
-    return np.concatenate([array.ravel() for array in gradients.values()])
-
-
 def is_of_narrower_precision(problem: Problem, submitted: Gradients) -> bool:
     """True if all numbers, or their sums over the examples, are numbers of a narrower format than float64."""
-    values = _flat(submitted)
+    values = flatten(submitted)
     sums = values * problem.batch.size
     return any(
         bool(
@@ -215,7 +214,7 @@ def number_grid(submitted: Gradients, form: PrintedForm) -> Gradients:
 
     Such numbers are printed ones, and multiples of one step, such as differences of a float32 loss.
     """
-    values = _flat(submitted)
+    values = flatten(submitted)
     if not np.isfinite(values).all():
         return _NONE
     if form.digits is not None:
@@ -253,9 +252,9 @@ def _update_grids(problem: Problem, submitted: Gradients, rate: float) -> dict[s
 
 def learning_rate_of(problem: Problem, submitted: Gradients) -> float | None:
     """Return η if all gradients are (W − W′)/η for float64 weights W and W′; None if that cannot be seen."""
-    values = _flat(submitted)
+    values = flatten(submitted)
     for rate in _LEARNING_RATES:
-        grid = _flat(_update_grids(problem, submitted, rate))
+        grid = flatten(_update_grids(problem, submitted, rate))
         multiples = values * rate / grid
         rounding_error = np.abs(multiples) * 2.0**-51
         known = (rounding_error < UPDATE_MULTIPLE_TOLERANCE) & (values != 0)
@@ -278,39 +277,8 @@ def completed(note: Finding, evidence: SubmittedEvidence) -> Finding:
             errors.append(np.abs(part.submitted - expected).max() / np.abs(expected).max())
     if errors and max(errors) > 0:
         estimates["digits"] = int(-np.log10(max(errors)))
-    epsilon = _epsilon_of(evidence)
+    epsilon = epsilon_of(evidence)
     return replace(note, estimates=estimates if epsilon is None else {**estimates, "epsilon": epsilon})
-
-
-@np.errstate(all="ignore")
-def _epsilon_of(evidence: SubmittedEvidence) -> float | None:
-    """Return ε such that 1/(p + ε) or 1/(p (1 − p) + ε) in ∂R/∂p gives the last layer's gradients."""
-    problem, trace = evidence.problem, evidence.trace
-    if problem.risk.on != "probabilities":
-        return None
-    last = len(evidence.parts) - 1
-    parts = [part for part in evidence.submitted_parts(last) if part.right]
-    p, y = trace.outputs, problem.batch.targets
-    scale = problem.risk.output_scale(y.shape[-1]) * problem.risk.example_scale(problem.batch.size)
-    upstream = problem.risk.loss.on["probabilities"].gradient(p, y) * scale
-    denominator = p if problem.risk.loss.name == "cross_entropy" else p * (1.0 - p)
-    change = through_activation(problem, trace, last, -upstream / denominator)
-    rests, slopes = [], []
-    for part in parts:
-        rest = np.asarray(part.submitted - getattr(evidence.reference[last], part.kind))
-        slope = trace.z[last].T @ change if part.kind == "weight" else change.sum(axis=0)
-        rests.append(rest.ravel())
-        slopes.append(np.ravel(slope))
-    if not parts:
-        return None
-    rest, slope = np.concatenate(rests), np.concatenate(slopes)
-    square = float(slope @ slope)
-    if rest.size < 2 or not square > 0:
-        return None
-    epsilon = float(rest @ slope) / square
-    left = float(np.linalg.norm(rest - epsilon * slope))
-    explained = left <= EPSILON_MAX_LEFT * float(np.linalg.norm(rest))
-    return epsilon if epsilon > 0 and explained else None
 
 
 @dataclass(frozen=True, eq=False)

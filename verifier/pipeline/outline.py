@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.problem.graph import INPUT, NODE, GraphProblem, Node, first_breaks, node_name
+from verifier.problem.graph import NODE, GraphProblem, Node, first_breaks, gradient_name, node_name
 from verifier.problem.submission import GraphSubmission
 from verifier.report.model import DATA, INPUT_LEAF, PARAMETER, GraphOutline, NodeOutline
 
@@ -51,7 +51,7 @@ def outline_graph(
 
     data = {node.operands[place] for node in nodes for place in node.data}
     outlined_leaves = [
-        outline(name, _key(problem, name), DATA if name in data else _leaf_kind(problem, name))
+        outline(name, gradient_name(problem, name), DATA if name in data else _leaf_kind(problem, name))
         for name in leaves
     ]
     computed = [outline(node.name, NODE + node.name, node.operation.name, node) for node in nodes]
@@ -140,15 +140,9 @@ def _operands(problem: GraphProblem, node: Node) -> Iterator[str | float]:
     for name in node.operands:
         constant = problem.constants.get(name)
         if constant is None:
-            yield _key(problem, name)
+            yield gradient_name(problem, name)
         elif constant.size == 1:
             yield float(constant.reshape(()))
-
-
-def _key(problem: GraphProblem, name: str) -> str:
-    if name in problem.parameters:
-        return name
-    return INPUT + name if name in problem.inputs else NODE + name
 
 
 def _leaf_kind(problem: GraphProblem, name: str) -> str:

@@ -229,6 +229,13 @@ def node_name(key: str) -> str:
     return key.removeprefix(INPUT).removeprefix(NODE)
 
 
+def gradient_name(problem: GraphProblem, name: str) -> str:
+    """Return the name of the gradient of a value, as documents have it; the reverse of `node_name`."""
+    if name in problem.parameters:
+        return name
+    return (INPUT if name in problem.inputs else NODE) + name
+
+
 def downstream(problem: GraphProblem, names: Iterable[str]) -> tuple[Node, ...]:
     """Return the nodes between some names and the output, in order."""
     reached = set(names)

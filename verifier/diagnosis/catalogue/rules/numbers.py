@@ -16,7 +16,8 @@ _CLIP_FRACTIONS = (0.5, 0.9)  # of the largest entry or the norm: thresholds of 
 Gradients = Mapping[str, Array]
 
 
-def _flat(gradients: Gradients) -> Array:
+def flatten(gradients: Gradients) -> Array:
+    """Return the entries of all gradients in one array."""
     return np.concatenate([array.ravel() for array in gradients.values()])
 
 
@@ -32,14 +33,14 @@ def clipped(right: Gradients, submitted: Gradients | None) -> Iterator[Transform
     """Yield gradients clipped by element, by the norm of each parameter, and by the global norm."""
     if submitted is None:
         thresholds = [
-            _round_to_digits(share * float(np.abs(_flat(right)).max()), 2) for share in _CLIP_FRACTIONS
+            _round_to_digits(share * float(np.abs(flatten(right)).max()), 2) for share in _CLIP_FRACTIONS
         ]
-        global_norms = [_round_to_digits(share * _norm(_flat(right)), 1) for share in _CLIP_FRACTIONS]
+        global_norms = [_round_to_digits(share * _norm(flatten(right)), 1) for share in _CLIP_FRACTIONS]
         parameter_norms = [
             _round_to_digits(share * max(map(_norm, right.values())), 2) for share in _CLIP_FRACTIONS
         ]
     else:
-        thresholds = [float(np.abs(_flat(submitted)).max())]
+        thresholds = [float(np.abs(flatten(submitted)).max())]
         # clipping by the global norm is found as a constant factor with a round norm
         global_norms, parameter_norms = [], [max(map(_norm, submitted.values()))]
     for threshold in filter(None, thresholds):
@@ -55,7 +56,7 @@ def clipped(right: Gradients, submitted: Gradients | None) -> Iterator[Transform
             unknowns=_unknowns(threshold),
         )
     for threshold in filter(None, global_norms):
-        factor = _shrunk(_norm(_flat(right)), threshold)
+        factor = _shrunk(_norm(flatten(right)), threshold)
         yield TransformedGradient(
             {name: factor * array for name, array in right.items()}, {"threshold": threshold}
         )
@@ -88,11 +89,11 @@ def rounded_to_digits(right: Gradients, submitted: Gradients | None) -> Iterator
                 {name: np.round(array, digits) for name, array in right.items()}, {"digits": digits}
             )
         return
-    decimals = printed_decimals(_flat(submitted))
+    decimals = printed_decimals(flatten(submitted))
     if decimals is not None:
         half = {name: np.full_like(array, 0.5 * 10.0**-decimals) for name, array in right.items()}
         yield TransformedGradient(right, {"digits": decimals}, half)
-    significant = printed_digits(_flat(submitted))
+    significant = printed_digits(flatten(submitted))
     if significant is not None:
         half = {name: 0.5 * unit_of_last_digit(array, significant) for name, array in submitted.items()}
         yield TransformedGradient(right, {"digits": significant}, half)
