@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from threading import Event
 
@@ -14,7 +15,7 @@ from api.http.problems import ProblemError
 from api.service import Service, new_id
 from api.services.batches import refuse_after_error, refused_item
 from api.services.checks import check_task, judge_blocking, reason_of
-from api.services.regrades import regrade_item
+from api.services.regrades import regrade_items
 from api.services.submissions import (
     check_quota,
     closed_message,
@@ -53,7 +54,12 @@ def judge_chunk(service: Service, chunk: Chunk, stopping: Event) -> None:
             lambda: batches.pending(chunk.batch, chunk.first, chunk.last), stopping
         ):
             batch, stored = retry_while_unavailable(lambda: _find_batch(service, chunk.batch), stopping)
-            list(threads.map(_item_judge(service, batch, stored, stopping), items))
+            if stored is not None and batch.kind is BatchKind.REGRADE:
+                owner = background(batch.owner)
+                work = partial(regrade_items, service, stored, items, owner, stopping)
+                retry_while_unavailable(work, stopping)
+            else:
+                list(threads.map(_item_judge(service, batch, stored, stopping), items))
             if stopping.is_set():
                 raise Interrupted
 
@@ -68,8 +74,6 @@ def judge_item(
     service: Service, batch: StoredBatch, stored: StoredAssignment | None, item: BatchItem
 ) -> tuple[BatchItem, StoredReport | None]:
     """Judge an item. Return it with its outcome, and its report unless that is stored already."""
-    if stored is not None and batch.kind is BatchKind.REGRADE:
-        return regrade_item(service, stored, item), None
     if stored is not None:
         submitted = _submit_item(service, batch, stored, item)
         if submitted.state is ItemState.REFUSED:

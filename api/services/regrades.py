@@ -4,8 +4,11 @@ A job is a batch of another kind, so that workers take up what an interrupted re
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Event
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -20,6 +23,7 @@ from api.storage.records import (
     BatchItem,
     BatchKind,
     ItemState,
+    RegradedItem,
     StoredAssignment,
     StoredBatch,
     StoredSubmission,
@@ -27,9 +31,12 @@ from api.storage.records import (
     Token,
 )
 from api.workers.protocol import Refusal, Stopped
+from api.workers.turns import CALLER, Caller
 from verifier.documents.json import to_json
 
 MOST_AT_ONCE = 200  # submissions that a request judges while its client waits
+_READ_TOGETHER = 20  # submissions, with their contents
+_LONGEST_UNSTORED = 1.0  # seconds of outcomes that are stored together
 _LOG = logging.getLogger("gradjury")
 
 
@@ -60,57 +67,77 @@ def _create_regrade(service: Service, caller: Token, stored: StoredAssignment) -
 async def _finish_regrade(service: Service, stored: StoredAssignment, batch: StoredBatch) -> None:
     """Judge the items of a job now. What an error or a killed process leaves is left to a worker."""
     items = await run_sync(service.repository.batches.pending, batch.id, 0, batch.total)
-    limiter = anyio.CapacityLimiter(service.settings.processes)
+    limiter = anyio.CapacityLimiter(1)  # it takes minutes, and must keep no thread from other requests
+    try:
+        await run_sync(regrade_items, service, stored, items, CALLER.get(), service.stopping, limiter=limiter)
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        _LOG.warning("%s while submissions were judged again; a worker does it", type(error).__name__)
 
-    async def finish(item: BatchItem) -> None:
-        await run_sync(_finish_item, service, stored, item, limiter=limiter)
 
-    async with anyio.create_task_group() as group:
-        for item in items:
-            group.start_soon(finish, item)
+def regrade_items(
+    service: Service,
+    stored: StoredAssignment,
+    items: Sequence[BatchItem],
+    caller: Caller | None,
+    stopping: Event,
+) -> None:
+    """Judge stored submissions under the assignment's present rules, and store the outcomes.
 
-
-def regrade_item(service: Service, stored: StoredAssignment, item: BatchItem) -> BatchItem:
-    """Judge a stored submission under the assignment's present rules. Return the item with its outcome.
-
-    Its earlier report is kept. If judging is stopped at a limit, the earlier result stays.
+    Outcomes of about a second are stored in one transaction. Earlier reports are kept. If judging is stopped
+    at a limit, the earlier result stays. If `stopping` is set, the rest is left.
+    caller: whose turns they take.
+    Raise the error of a database or a process if a later attempt may succeed.
     """
-    store = service.repository.submissions
-    submission = store.find(item.submission or "")
+    store, batches = service.repository.submissions, service.repository.batches
+
+    def judge(item: BatchItem, submission: StoredSubmission | None) -> RegradedItem | None:
+        CALLER.set(caller)
+        if stopping.is_set():
+            return None
+        try:
+            return _judge_again(service, stored, item, submission)
+        except Exception as error:
+            return RegradedItem(refuse_after_error(item, error))
+
+    with ThreadPoolExecutor(service.settings.processes, "judging") as threads:
+        for first in range(0, len(items), _READ_TOGETHER):
+            group = items[first : first + _READ_TOGETHER]
+            ids = [item.submission or "" for item in group]
+            submissions = {each.id: each for each in store.with_contents(ids)}
+            outcomes, begun = list[RegradedItem](), monotonic()
+            for outcome in threads.map(judge, group, map(submissions.get, ids)):
+                if outcome is not None:
+                    outcomes.append(outcome)
+                if monotonic() - begun > _LONGEST_UNSTORED:
+                    batches.finish_regrades(stored.id, outcomes)
+                    outcomes, begun = [], monotonic()
+            batches.finish_regrades(stored.id, outcomes)
+
+
+def _judge_again(
+    service: Service, stored: StoredAssignment, item: BatchItem, submission: StoredSubmission | None
+) -> RegradedItem:
     if submission is None or submission.result is None:
-        return refused_item(item, "the submission is gone")
-    result = submission.result
+        return RegradedItem(refused_item(item, "the submission is gone"))
+    result, report = submission.result, None
     if result.revision != stored.revision:
-        submission = replace(submission, content=store.content(submission.id))
         outcome = judge_blocking(service, submission_task(service, stored, submission))
         if isinstance(outcome, Stopped):
-            return refused_item(item, reason_of(outcome))
-        report = None
+            return RegradedItem(refused_item(item, reason_of(outcome)))
         if isinstance(outcome, Refusal):  # its shapes no longer fit the problem
             result = result_of_refusal(stored, reason_of(outcome))
         else:
             judged, report = records_of(stored, submission, outcome, service.now())
             assert judged.result is not None
             result = judged.result
-        store.replace_result(submission.id, result, report)
     change = {**(item.change or {}), "after": _outcome(result)}
     changed = change if change["after"] != change.get("before") else None
-    return replace(
+    item = replace(
         item, state=ItemState.JUDGED, verdict=result.verdict, refusal=result.refusal, change=changed
     )
-
-
-def _finish_item(service: Service, stored: StoredAssignment, item: BatchItem) -> None:
-    try:
-        try:
-            outcome = regrade_item(service, stored, item)
-        except Exception as error:
-            outcome = refuse_after_error(item, error)
-        service.repository.batches.finish(outcome, None)
-    except Exception as error:
-        if not is_transient(error):
-            raise
-        _LOG.warning("%s while a submission was judged again; a worker does it", type(error).__name__)
+    return RegradedItem(item, result, report)
 
 
 def get_regrade(service: Service, stored: StoredAssignment, job_id: str) -> StoredBatch:

@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, exists, func, insert, select, update
+from sqlalchemy import Engine, Row, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from api.storage import tables
-from api.storage.records import BatchItem, BatchKind, ItemState, Progress, StoredBatch, StoredReport
-from api.storage.submissions import add_report
+from api.storage.records import (
+    AssignmentGoneError,
+    BatchItem,
+    BatchKind,
+    ItemState,
+    Progress,
+    RegradedItem,
+    StoredBatch,
+    StoredReport,
+)
+from api.storage.submissions import add_report, lock_assignment, replace_results
 from verifier.report.verdict import Verdict
 
 _BATCH = tables.batches.c
@@ -83,6 +92,20 @@ class SqlBatches:
                 return False
         return True
 
+    def finish_regrades(self, assignment_id: str, outcomes: Sequence[RegradedItem]) -> None:
+        rows = [_outcome(outcome.item) for outcome in outcomes]
+        if not rows:
+            return
+        this_item = (_ITEM.batch == bindparam("this_batch")) & (_ITEM.index == bindparam("this_index"))
+        statement = update(tables.batch_items).where(this_item & (_ITEM.state == ItemState.PENDING))
+        with self.engine.begin() as connection:
+            try:
+                lock_assignment(connection, assignment_id)  # whoever deletes these rows takes it first
+            except AssignmentGoneError:
+                return
+            replace_results(connection, outcomes)
+            connection.execute(statement, rows)
+
     def items(self, batch_id: str, after: int, most: int) -> Sequence[BatchItem]:
         finished = (_ITEM.batch == batch_id) & (_ITEM.index > after) & (_ITEM.state != ItemState.PENDING)
         query = select(*_WITHOUT_CONTENT).where(finished).order_by(_ITEM.index).limit(most)
@@ -144,6 +167,12 @@ def _columns(item: BatchItem) -> dict[str, Any]:
         "submission": item.submission,
         "change": item.change,
     }
+
+
+def _outcome(item: BatchItem) -> dict[str, Any]:
+    """Return the outcome of an item of a regrade, and which item it is."""
+    row = {name: getattr(item, name) for name in ("verdict", "refusal", "change")}
+    return row | {"state": str(item.state), "this_batch": item.batch, "this_index": item.index}
 
 
 def _batch(row: Row[Any]) -> StoredBatch:

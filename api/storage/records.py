@@ -203,6 +203,18 @@ class BatchItem:
     change: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RegradedItem:
+    """An item of a regrade with its outcome. result: of its submission now; None if the earlier one stays.
+
+    report: the new one; None if there is none.
+    """
+
+    item: BatchItem
+    result: SubmissionResult | None = None
+    report: StoredReport | None = None
+
+
 class BatchKind(StrEnum):
     SUBMISSIONS = "submissions"
     REGRADE = "regrade"  # stored submissions of an assignment, which are judged again

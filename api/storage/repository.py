@@ -9,6 +9,7 @@ from api.storage.records import (
     BatchItem,
     Progress,
     RefusalRecord,
+    RegradedItem,
     RosterEntry,
     Standing,
     StoredAssignment,
@@ -16,7 +17,6 @@ from api.storage.records import (
     StoredReply,
     StoredReport,
     StoredSubmission,
-    SubmissionResult,
     Token,
 )
 from verifier.report.assignment import Assignment
@@ -95,6 +95,9 @@ class SubmissionStore(Protocol):
     def find(self, submission_id: str) -> StoredSubmission | None:
         """Return a submission without its content."""
 
+    def with_contents(self, ids: Collection[str]) -> Sequence[StoredSubmission]:
+        """Return the submissions that exist of these, with their contents, without summaries."""
+
     def content(self, submission_id: str) -> bytes:
         """Return the content of a submission; empty if there is none."""
 
@@ -116,11 +119,6 @@ class SubmissionStore(Protocol):
 
     def outdated(self, assignment_id: str, revision: int) -> Sequence[StoredSubmission]:
         """Return the submissions judged under another revision, by student and attempt, as `list` does."""
-
-    def replace_result(
-        self, submission_id: str, result: SubmissionResult, report: StoredReport | None
-    ) -> None:
-        """Replace the result of a submission. Earlier reports are kept."""
 
 
 class RosterStore(Protocol):
@@ -179,6 +177,12 @@ class BatchStore(Protocol):
         """Store an item's outcome and report, and drop its content.
 
         If it was finished before, store nothing and return False.
+        """
+
+    def finish_regrades(self, assignment_id: str, outcomes: Sequence[RegradedItem]) -> None:
+        """Store outcomes, results and reports of a regrade. Earlier reports are kept.
+
+        An item that was finished before is not changed. Nothing is stored of a submission that is gone.
         """
 
     def items(self, batch_id: str, after: int, most: int) -> Sequence[BatchItem]:

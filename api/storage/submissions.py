@@ -1,15 +1,28 @@
 """Store submissions and reports in SQL. Reports are never changed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Subquery, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Subquery,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from api.storage import tables
 from api.storage.records import (
     AssignmentGoneError,
+    RegradedItem,
     Standing,
     StoredReport,
     StoredSubmission,
@@ -19,6 +32,7 @@ from verifier.diagnosis.catalogue import ids_of
 from verifier.report.verdict import Verdict
 
 _SUBMISSION = tables.submissions.c
+_WITHOUT_SUMMARY = [column for column in _SUBMISSION if column.name != "summary"]
 _CONTENT = tables.contents.c
 _REPORT = tables.reports.c
 _VERDICTS = {str(verdict): verdict for verdict in Verdict}
@@ -90,6 +104,13 @@ class SqlSubmissions:
             row = connection.execute(query).first()
         return None if row is None else _stored(row, row.summary)
 
+    def with_contents(self, ids: Collection[str]) -> Sequence[StoredSubmission]:
+        columns: list[ColumnElement[Any]] = [*_WITHOUT_SUMMARY, _CONTENT.content]
+        query = select(*columns).join(tables.contents).where(_SUBMISSION.id.in_(ids))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query)
+            return [replace(_stored(row, {}), content=bytes(row.content)) for row in rows]
+
     def content(self, submission_id: str) -> bytes:
         query = select(_CONTENT.content).where(_CONTENT.submission == submission_id)
         with self.engine.connect() as connection:
@@ -114,7 +135,7 @@ class SqlSubmissions:
         counted = _best(judged) if best else _latest(judged)
         same = (_SUBMISSION.student == counted.c.student) & (_SUBMISSION.attempt == counted.c.attempt)
         columns: list[ColumnElement[Any]] = [counted.c.attempts]
-        columns += [column for column in _SUBMISSION if summaries or column.name != "summary"]
+        columns += list(_SUBMISSION) if summaries else _WITHOUT_SUMMARY
         query = select(*columns).join(counted, same).where(judged)
         with self.engine.connect() as connection:
             rows = [
@@ -132,19 +153,8 @@ class SqlSubmissions:
         earlier = (_SUBMISSION.revision != revision) & _SUBMISSION.shown.is_not(None)
         return self._select((_SUBMISSION.assignment == assignment_id) & earlier)
 
-    def replace_result(
-        self, submission_id: str, result: SubmissionResult, report: StoredReport | None
-    ) -> None:
-        statement = update(tables.submissions).where(_SUBMISSION.id == submission_id)
-        with self.engine.begin() as connection:
-            if report is not None:
-                add_report(connection, report)
-            grown = _SUBMISSION.size + _size(report)
-            connection.execute(statement.values(_columns(result) | {"size": grown}))
-
     def _select(self, wanted: ColumnElement[bool]) -> Sequence[StoredSubmission]:
-        columns = [column for column in _SUBMISSION if column.name != "summary"]
-        query = select(*columns).where(wanted)
+        query = select(*_WITHOUT_SUMMARY).where(wanted)
         with self.engine.connect() as connection:
             rows = connection.execute(query.order_by(_SUBMISSION.student, _SUBMISSION.attempt))
             return [_stored(row, {}) for row in rows]
@@ -177,6 +187,27 @@ def add_report(connection: Connection, report: StoredReport) -> None:
     columns = ("id", "owner", "assignment", "submission", "document", "etag", "created")
     row = {column: getattr(report, column) for column in columns}
     connection.execute(insert(tables.reports).values(row))
+
+
+def replace_results(connection: Connection, outcomes: Sequence[RegradedItem]) -> None:
+    """Replace the results of submissions that exist, as part of a transaction, and store the new reports."""
+    results = {outcome.item.submission: outcome for outcome in outcomes if outcome.result is not None}
+    query = select(_SUBMISSION.id).where(_SUBMISSION.id.in_(results))
+    there = [results[submission_id] for submission_id in connection.execute(query).scalars()]
+    for outcome in there:
+        if outcome.report is not None:
+            add_report(connection, outcome.report)
+    if there:
+        this_submission = _SUBMISSION.id == bindparam("this_submission")
+        statement = update(tables.submissions).where(this_submission)
+        grown = _SUBMISSION.size + bindparam("growth")
+        connection.execute(statement.values(size=grown), [_replacement(outcome) for outcome in there])
+
+
+def _replacement(outcome: RegradedItem) -> dict[str, Any]:
+    assert outcome.result is not None
+    row = {"this_submission": outcome.item.submission, "growth": _size(outcome.report)}
+    return row | _columns(outcome.result)
 
 
 def _of_student(assignment_id: str, student: str) -> ColumnElement[bool]:

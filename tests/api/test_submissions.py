@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from api import problem
 from api.schemas.classes import StoredAssignmentDocument
-from api.storage.records import Role
+from api.storage.records import BatchItem, RegradedItem, Role
 from tests.api.clients import WRONG, Person, assignment_by, person, problem_of, service_of
 from tests.api.conftest import DATABASES, Serve
 from verifier import verify
@@ -96,11 +96,13 @@ def test_a_listed_row_is_the_one_of_the_submission_key_by_key(client: TestClient
     path = f"/v1/assignments/{hw}/submissions"
     for _ in range(2):
         ada.post(path, WRONG_GRADIENTS)
-    store = service_of(client).repository.submissions
-    first, _ = store.list(hw)
+    repository = service_of(client).repository
+    first, _ = repository.submissions.list(hw)
     assert first.result is not None
     bugs = (("sign-flipped", None), *first.result.bugs)
-    store.replace_result(first.id, replace(first.result, verdict=None, refusal="é\n", bugs=bugs), None)
+    item = BatchItem("no-batch", 0, "ada", submission=first.id)
+    result = replace(first.result, verdict=None, refusal="é\n", bugs=bugs)
+    repository.batches.finish_regrades(hw, [RegradedItem(item, result)])
     for caller in (grader, ada):
         rows = caller.get(path).json()
         assert len(rows) == 2

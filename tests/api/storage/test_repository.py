@@ -13,8 +13,10 @@ from api.storage.database import SqlRepository, UnusableDatabaseError, open_repo
 from api.storage.records import (
     AssignmentGoneError,
     BatchItem,
+    BatchKind,
     ItemState,
     RefusalRecord,
+    RegradedItem,
     Role,
     RosterEntry,
     StoredAssignment,
@@ -225,7 +227,16 @@ def test_judging_again_replaces_the_result_and_keeps_the_first_report(repository
     stored_assignment(repository)
     repository.submissions.add(submission("s1", "ada", "r1"), report("r1"), None)
     better = SubmissionResult("r2", 2, Verdict.CORRECT, 2.0, 2.0, {"layers.0.weight": Verdict.CORRECT}, ())
-    repository.submissions.replace_result("s1", better, report("r2"))
+    item = BatchItem("b1", 0, "ada", state=ItemState.JUDGED, verdict=Verdict.CORRECT, submission="s1")
+    gone = RegradedItem(replace(item, index=1, submission="s2"), better, report("r3", "s2"))
+    batch = StoredBatch("b1", "prof", "hw1", 2, NOON, kind=BatchKind.REGRADE)
+    repository.batches.add(batch, [BatchItem("b1", index, "ada") for index in range(2)])
+    outcome = RegradedItem(item, better, report("r2"))
+    repository.batches.finish_regrades("hw1", [outcome, gone])
+    repository.batches.finish_regrades("hw1", [])
+    repository.batches.finish_regrades("hw2", [outcome])
+    assert repository.batches.progress("b1").states[ItemState.JUDGED] == 2
+    assert repository.reports.find("r3") is None
     kept = repository.submissions.find("s1")
     assert kept is not None
     assert kept.result == better
