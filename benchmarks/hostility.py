@@ -74,7 +74,7 @@ def send_all(service: RunningService, requests: int) -> list[HostilityOutcome]:
         kind, make = table[index % len(table)]
         request = make(Random(_SEED + index))  # one generator per request, so that the order does not matter
         status, fault = status_and_fault(send(service.port, request))
-        return HostilityOutcome(kind, status, fault)
+        return HostilityOutcome(kind, status, fault and f"request {index}: {fault}")
 
     with ThreadPoolExecutor(_THREADS) as threads:
         return list(threads.map(one, range(requests)))
@@ -89,7 +89,7 @@ def send(port: int, request: Request) -> bytes:
         while not _is_complete(received):
             try:
                 chunk = connection.recv(65536)
-            except ConnectionResetError:
+            except (ConnectionResetError, TimeoutError):  # no answer: `status_and_fault` names it
                 break
             if not chunk:
                 break
