@@ -8,8 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.batches.judging import judge_chunk
+from api.batches.retry import Interrupted
 from api.services import regrades
-from api.storage.records import Role
+from api.storage.records import ItemState, Role
 from api.storage.work_queue import Chunk
 from api.workers.protocol import Stopped
 from tests.api.clients import WRONG, Person, assignment_by, person, problem_of, service_of
@@ -82,6 +83,29 @@ def test_a_job_is_answered_at_once_and_judged_by_a_worker(
     ]
     assert grader.get("/v1/batches").json() == []
     assert grader.get(f"/v1/batches/{job['id']}").status_code == 404
+
+
+def test_a_worker_that_ends_keeps_what_it_judged_and_leaves_the_rest(
+    client: TestClient, grader: Person, homework: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = grader.post(f"/v1/assignments/{homework}/regrades", **JOB).json()["id"]
+    service, stopping = service_of(client), Event()
+    pool, progress, chunk = service.pool, service.repository.batches.progress, Chunk(job, 0, 3)
+    judge_sync = pool.judge_sync
+
+    def judge(task: Any) -> Any:
+        stopping.set()
+        return judge_sync(task)
+
+    monkeypatch.setattr(pool, "judge_sync", judge)
+    with pytest.raises(Interrupted):
+        judge_chunk(service, chunk, stopping)
+    states = progress(job).states
+    assert states[ItemState.JUDGED] >= 1
+    assert states[ItemState.JUDGED] + states[ItemState.PENDING] == 3
+    monkeypatch.undo()
+    judge_chunk(service, chunk, Event())
+    assert progress(job).states[ItemState.JUDGED] == 3
 
 
 def test_one_that_is_stopped_is_an_outcome_and_fails_no_other(
