@@ -102,6 +102,8 @@ def fit(
         return None
     widening = min(abs(scale), most_scale)
     scaled_tolerance = widening * (tolerance - fixed) + fixed
+    if np.square(target - scale * value).sum() > (1 + 1e-9) * np.square(scaled_tolerance).sum():
+        return None  # the least sum of squares is too large, so every scale leaves too much somewhere
     scale = _feasible_scale(target, value, scaled_tolerance, scale)
     if not (np.abs(target - scale * value) <= scaled_tolerance).all():
         return None

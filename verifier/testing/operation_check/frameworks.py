@@ -81,9 +81,13 @@ def seeded(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of tensors that draws the same random numbers in every call, as for dropout."""
     import torch  # heavy; the caller's function is PyTorch's
 
+    # manual_seed stores a stack for each kind of device that is absent, at every call
+    others = torch.cuda.is_available() or torch.backends.mps.is_available()
+    seed = torch.manual_seed if others else torch.default_generator.manual_seed
+
     def called(*tensors: Any) -> Any:
         with torch.random.fork_rng():
-            torch.manual_seed(0)
+            seed(0)
             return function(*tensors)
 
     return called
