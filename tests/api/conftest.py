@@ -20,6 +20,7 @@ DATABASES = ("sqlite", "postgres")
 UNLIMITED = dict.fromkeys(
     ("checks_per_minute", "submissions_per_minute", "requests_per_minute", "refused_per_minute"), 1_000_000
 )
+POSTGRES_ROOM = 4 << 30  # bytes, for the servers of all test processes
 PATIENCE = 300.0  # seconds that judging may take on a busy machine
 Serve = Callable[..., TestClient]
 
@@ -42,7 +43,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 def postgres() -> Iterator[str]:
     """The URL of a Postgres server of this test session's own."""
     # pytest's own folders are for their owner alone; under root the server is another user's
-    folder = Path(tempfile.mkdtemp(prefix="gradjury-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="gradjury-postgres-", dir=_memory_folder()))
     folder.chmod(0o755)
     runtime = folder / "runtime"
     runtime.mkdir(mode=0o700)
@@ -55,6 +56,12 @@ def postgres() -> Iterator[str]:
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder)
+
+
+def _memory_folder() -> Path | None:
+    """Return the folder of files in memory where it has room: each database has 300 files, slow to delete."""
+    memory = Path("/dev/shm")
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > POSTGRES_ROOM else None
 
 
 @pytest.fixture
