@@ -149,6 +149,7 @@ def test_a_submissions_problem_will_do_in_any_format(assignment: Path, tmp_path:
     assert isinstance(document["problem"]["inputs"], list)
 
 
+@pytest.mark.nightly  # the packages are copied and installed
 def test_an_installed_gradjury_writes_the_same_bundles_as_a_checkout(
     assignment: Path, tmp_path: Path
 ) -> None:

@@ -52,10 +52,7 @@ CASES: dict[str, tuple[str, Change, str, dict[str, str]]] = {
     ),
 }
 EVERY_DAY = {("pytorch", door) for door in DOORS} | {
-    (case, door)
-    for case in ("elman-5-steps", "one wrong layer", "one NaN")
-    for door in DOORS
-    if door != "cli-cold"
+    ("one wrong layer", door) for door in DOORS if door != "cli-cold"
 }
 THROUGH_DOORS = [
     pytest.param(case, door, marks=() if (case, door) in EVERY_DAY else pytest.mark.nightly)

@@ -28,7 +28,7 @@ def test_there_are_six_right_and_eleven_wrong_cases():
     assert Counter(case.correct for case in CASES.values()) == {True: 6, False: 11}
 
 
-@pytest.mark.parametrize("seed", seeds(range(4), range(4, 15)))
+@pytest.mark.parametrize("seed", seeds(range(2), range(2, 15)))
 def test_no_right_submission_is_called_incorrect(seed):
     rows = soundness.verdicts_on_correct(seed)
     assert {(precision, tolerance) for precision, _, tolerance, _ in rows} >= {
@@ -38,7 +38,7 @@ def test_no_right_submission_is_called_incorrect(seed):
     assert [row for row in rows if row[3] != "correct"] == []
 
 
-@pytest.mark.parametrize("seed", seeds([0, 3], [2, 4, 5, 6]))  # problem 1 is at a kink all over
+@pytest.mark.parametrize("seed", seeds([3], [0, 2, 4, 5, 6]))  # problem 1 is at a kink all over
 def test_planted_errors_are_found_from_1e_9_strictly_and_1e_5_by_standard(seed):
     errors = soundness.planted_errors(seed)
     assert len(errors) == 2 * len(soundness.SIZES) + 3
@@ -47,7 +47,7 @@ def test_planted_errors_are_found_from_1e_9_strictly_and_1e_5_by_standard(seed):
     assert [row for row in missed if row.size >= least[row.precision, row.tolerance]] == []
 
 
-@pytest.mark.parametrize("block", seeds(range(2), range(2, 4)))
+@pytest.mark.parametrize("block", seeds(range(1), range(1, 4)))
 def test_enclosures_contain_the_truth_and_are_tight(block):
     results = [soundness.check_containment(seed) for seed in range(10 * block, 10 * block + 10)]
     assert all(contained for _, contained, _ in results)

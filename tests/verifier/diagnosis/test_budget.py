@@ -11,8 +11,8 @@ from verifier.diagnosis import search as diagnosing
 from verifier.diagnosis.budget import SearchBudget, budget_for, numbers_of_trial
 
 STEP = 400  # trials of a layer that is begun, and of those below by the right rules
-SEEDS = [18, 23, 28, 52]
-SEEDS_AT_NIGHT = [5, 16, 54, *sorted({*range(18, 32)} - {*SEEDS})]
+SEEDS = [18, 28]
+SEEDS_AT_NIGHT = [5, 16, 52, 54, *sorted({*range(18, 32)} - {*SEEDS})]
 
 
 @pytest.fixture

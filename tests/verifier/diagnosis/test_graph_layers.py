@@ -43,7 +43,7 @@ def mutants_of(document: Mapping[str, Any]) -> list[Mutant]:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("every", [18, pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("every", [36, pytest.param(1, marks=pytest.mark.nightly)])
 def test_a_bug_has_the_name_and_layer_that_it_has_in_layers(name: str, every: int) -> None:
     document = small_document(**NETWORKS[name])
     graph = graph_document(read_submission(document))

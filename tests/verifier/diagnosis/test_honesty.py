@@ -111,7 +111,7 @@ def test_one_number_cut_down_to_an_odd_threshold_is_not_called_clipped():
 
 
 COINCIDING = [{"widths": (3, 3, 3, 2)}, {"widths": (3, 3, 2), "examples": 2}, {"widths": (3, 2, 1)}]
-SHARES = [(place, len(COINCIDING)) for place in range(len(COINCIDING))]
+SHARES = [(place, 2 * len(COINCIDING)) for place in range(len(COINCIDING))]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ SHARES = [(place, len(COINCIDING)) for place in range(len(COINCIDING))]
 def test_what_is_said_to_coincide_coincides(options, share):
     """Whatever `also_consistent` names, made by a program with that bug, gives the numbers handed in.
 
-    By day each of the problems is for a third of the students.
+    By day each of the problems is for a sixth of the students.
     """
     start, step = share
     problem = draw_problem(np.random.default_rng(53), **({"examples": 3} | options))

@@ -149,7 +149,8 @@ FORMS = {
 
 
 IN_FORMS = pytest.mark.parametrize(
-    "form", ["exact", "nine digits", pytest.param("from an update", marks=pytest.mark.nightly)]
+    "form",
+    ["nine digits", *(pytest.param(form, marks=pytest.mark.nightly) for form in ("exact", "from an update"))],
 )
 
 

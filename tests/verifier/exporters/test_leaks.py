@@ -133,7 +133,7 @@ def test_a_factor_is_told_without_its_size(factor):
 
 def test_a_reported_loss_changes_nothing():
     wrong = {"layers.0.bias": [1.0, 2.0, 3.0, 4.5]}
-    documents = [student_document(wrong, reported_loss=reported) for reported in (0.0, 0.123, 1e9)]
+    documents = [student_document(wrong, reported_loss=reported) for reported in (0.0, 1e9)]
     without_loss = student_document(wrong)
     assert all(document == without_loss for document in documents)
 
@@ -188,12 +188,12 @@ def mutants_of_two_problems() -> tuple[tuple[Any, Any], ...]:
 @pytest.mark.parametrize(
     ("places", "every", "least", "step"),
     [
-        pytest.param(range(1), 3, 11, 4, id="every third bug once"),
+        pytest.param(range(1), 6, 5, 3, id="every sixth bug once"),
         pytest.param(range(1000), 1, 99, 1, id="in all places and forms", marks=pytest.mark.nightly),
     ],
 )
 def test_equal_mistakes_on_two_problems_read_alike_at_every_level(places, every, least, step):
-    """Formats write what a student sees: by day they write one in four of the bugs that are tried."""
+    """Formats write what a student sees: by day they write one in three of the bugs that are tried."""
     (one, of_one), (other, of_other) = mutants_of_two_problems()
     assert [what for what, _ in of_one.values()] == [what for what, _ in of_other.values()]
     compared = []
