@@ -302,6 +302,11 @@ class NoiseResult:
         """The count of submitted numbers."""
         return sum(part.allowance.size for part in self.evidence.all_submitted)
 
+    @property
+    def is_shortest(self) -> bool:
+        """True if no noise can give a shorter description: one mistake explains all."""
+        return self.rank <= (0, BITS_OF_BUG)
+
     def is_shorter_than(self, noise: NoiseHypothesis) -> bool:
         """True if nothing under another noise can be a shorter description, or is worth the search."""
         is_coarse = self.evidence.is_right and self.noise.unit > RIGHT_NOISE

@@ -123,6 +123,8 @@ def diagnose(
         result = NoiseResult(evidence, findings, noise)
         if best is None or result.rank < best.rank:
             best = result
+        if best.is_shortest:
+            break
     assert best is not None  # the declared precision is always tried
     evidence, findings = best.evidence, best.findings
     if provenance is not None and everywhere and is_unexplained(findings):
