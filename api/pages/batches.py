@@ -63,7 +63,7 @@ async def create(
             await run_sync(get_graded_assignment, service, member, assignment_id) if assignment_id else None
         )
         key = form.field("key") or None
-        reply = await run_sync(create_batch, service, member, stored, media_type, content, key)
+        reply = await create_batch(service, member, stored, media_type, content, key)
     except ProblemError as error:
         return await run_sync(_list_page, request, service, member, error)
     batch_id = batch_id_of(reply)

@@ -69,9 +69,7 @@ async def create(
     content = await read_bounded(request, service.settings.largest_batch)
     if media_type == BINARY:
         media_type = batches.media_type_of(content)
-    reply = await run_sync(
-        batches.create_batch, service, caller, stored, media_type, content, idempotency_key
-    )
+    reply = await batches.create_batch(service, caller, stored, media_type, content, idempotency_key)
     after.add_task(batches.enqueue_batch, service, batches.batch_id_of(reply))
     return Response(reply.body, reply.status, {**reply.headers, **_RETRY_AFTER}, JSON, background=after)
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import orjson
 from anyio.to_thread import run_sync
 
-from api.http.idempotency import Reply, await_idempotent_reply
+from api.http.idempotency import KeyedRequest, Reply, idempotent_reply
 from api.http.problems import ProblemError
 from api.problem import StoredProblem, stored_problem
 from api.service import Service, is_id, new_id
@@ -75,7 +75,7 @@ async def create_assignment(
 ) -> StoredAssignment:
     """Store a grader's new assignment, once for all requests with the same Idempotency-Key.
 
-    Raise RefusedError with all mistakes in the document, ProblemError as `claim_reply`.
+    Raise RefusedError with all mistakes in the document, ProblemError as `idempotent_reply`.
     """
 
     async def create(assignment_id: str) -> StoredAssignment:
@@ -270,7 +270,7 @@ async def _create_once(
 ) -> StoredAssignment:
     """Return the assignment that `create` stores under an id, or that it stored for an earlier request.
 
-    key: the Idempotency-Key, if the request has one. Raise ProblemError as `claim_reply`.
+    key: the Idempotency-Key, if the request has one. Raise ProblemError as `idempotent_reply`.
     """
     if key is None:
         return await create(new_id())
@@ -285,9 +285,8 @@ async def _create_once(
     async def create_reply(begun: datetime) -> Reply:
         return _reply(await create(id_of(begun)))
 
-    fingerprint = sha256(b"assignment " + request).digest()
-    replies, now = service.repository.replies, service.now()
-    reply = await await_idempotent_reply(replies, caller.id, key, fingerprint, now, find, create_reply)
+    keyed = KeyedRequest(caller.id, key, sha256(b"assignment " + request).digest(), service.now())
+    reply = await idempotent_reply(service.repository.replies, keyed, find, create_reply)
     return await run_sync(get_assignment, service, caller, reply.headers[_ASSIGNMENT])
 
 

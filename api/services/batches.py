@@ -14,7 +14,7 @@ from anyio import sleep
 from anyio.to_thread import run_sync
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from api.http.idempotency import Reply, check_key, idempotent_reply
+from api.http.idempotency import KeyedRequest, Reply, idempotent_reply
 from api.http.problems import ProblemError
 from api.http.upload import BatchItemUpload, check_students, read_archive, read_lines
 from api.service import Service, is_id, new_id
@@ -63,7 +63,7 @@ class BatchEvent:
     id: str
 
 
-def create_batch(
+async def create_batch(
     service: Service,
     caller: Token,
     stored: StoredAssignment | None,
@@ -71,17 +71,18 @@ def create_batch(
     content: bytes,
     key: str | None,
 ) -> Reply:
-    """Store a batch and return the reply to its request. It blocks.
+    """Store a batch and return the reply to its request.
 
     key: the Idempotency-Key, if the request has one.
     Raise ProblemError for a malformed body, and as `idempotent_reply`.
     """
     assignment = None if stored is None else stored.id
+
+    def store(batch_id: str) -> Reply:
+        return _reply(service, _store(service, caller, assignment, media_type, content, batch_id))
+
     if key is None:
-        batch = _store(service, caller, assignment, media_type, content, new_id())
-        return _reply(service, batch)
-    check_key(key)
-    fingerprint = sha256(f"{assignment} {media_type} ".encode() + content).digest()
+        return await run_sync(store, new_id())
 
     def batch_id(begun: datetime) -> str:
         return service.derived_id(f"batch {caller.id} {begun.isoformat()} {key}")
@@ -90,12 +91,13 @@ def create_batch(
         batch = service.repository.batches.find(batch_id(begun))
         return None if batch is None else _reply(service, batch)
 
-    def create(begun: datetime) -> Reply:
-        batch = _store(service, caller, assignment, media_type, content, batch_id(begun))
-        return _reply(service, batch)
+    async def create(begun: datetime) -> Reply:
+        return await run_sync(store, batch_id(begun))
 
-    replies = service.repository.replies
-    return idempotent_reply(replies, caller.id, key, fingerprint, service.now(), find, create)
+    text = f"{assignment} {media_type} ".encode()
+    fingerprint = await run_sync(lambda: sha256(text + content).digest())  # of megabytes
+    keyed = KeyedRequest(caller.id, key, fingerprint, service.now())
+    return await idempotent_reply(service.repository.replies, keyed, find, create)
 
 
 def media_type_of(content: bytes) -> str:

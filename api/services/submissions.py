@@ -15,7 +15,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from api.http.bodies import Body
-from api.http.idempotency import Reply, await_idempotent_reply, in_work
+from api.http.idempotency import KeyedRequest, Reply, idempotent_reply, in_work
 from api.http.problems import ProblemError, RefusedError
 from api.problem import stored_problem
 from api.service import Service, is_id, new_id
@@ -93,7 +93,7 @@ async def submit_once(
 ) -> SubmissionReceipt:
     """Submit, unless a request with the same Idempotency-Key did. Return the receipt of the first one.
 
-    Raise ProblemError as `submit` and as `claim_reply`.
+    Raise ProblemError as `submit` and as `idempotent_reply`.
     """
     text = f"submission {stored.id} {student} {body.declared} ".encode()
 
@@ -118,15 +118,8 @@ async def submit_once(
             return _reply(submission)  # judging was stopped at a limit, and the attempt counts
         return _reply(receipt.submission)
 
-    reply = await await_idempotent_reply(
-        service.repository.replies,
-        caller.id,
-        key,
-        sha256(text + body.content).digest(),
-        service.now(),
-        find,
-        create,
-    )
+    keyed = KeyedRequest(caller.id, key, sha256(text + body.content).digest(), service.now())
+    reply = await idempotent_reply(service.repository.replies, keyed, find, create)
     return await run_sync(_stored_receipt, service, caller, stored, reply.headers[_SUBMISSION])
 
 
