@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +49,7 @@ done = function(summary, latency)
   io.stderr:write("{{" .. table.concat(fields, ", ") .. "}}\\n")
 end
 """
+_STOPPING_TIMEOUT = 300  # seconds: ending takes long on a busy machine
 _EXAMPLES = ("wrong-layer", "sigmoid-mse", "relu-cross-entropy")
 
 
@@ -69,7 +70,7 @@ def running_service(workers: int, folder: Path) -> Iterator[tuple[str, int]]:
             yield _address(folder / "log", service), service.pid
         finally:
             service.send_signal(signal.SIGINT)
-            service.wait(30)
+            service.wait(_STOPPING_TIMEOUT)
 
 
 def _address(log: Path, service: "subprocess.Popen[bytes]") -> str:
@@ -129,9 +130,13 @@ def main() -> None:
             result = run_wrk(url, script, arguments.connections, arguments.seconds)
             ended.set()
             watcher.join()
+            _print(result, memory, arguments.connections)  # before the service ends
+
+
+def _print(result: Mapping[str, float], memory: Sequence[int], connections: int) -> None:
     seconds = result["microseconds"] / 1e6
     errors = {kind: int(result[kind]) for kind in ("status", "connect", "read", "write", "timeout")}
-    print(f"{result['requests']:.0f} requests in {seconds:.0f} s at {arguments.connections} connections")
+    print(f"{result['requests']:.0f} requests in {seconds:.0f} s at {connections} connections")
     print(f"{result['requests'] / seconds:.0f} a second; errors {errors}")
     print(f"latency ms: median {result['p50']:.1f}, p99 {result['p99']:.1f}, longest {result['max']:.1f}")
     mib = [size / 2**20 for size in memory]
