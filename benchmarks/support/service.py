@@ -8,13 +8,16 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from time import sleep
 from types import MappingProxyType
 from typing import Any
 
+from api.batches.retry import retry_while_unavailable
 from api.service import utc_now
 from api.services.tokens import issue
 from api.storage.database import open_repository
@@ -113,7 +116,8 @@ def _tokens(database: str, port: int) -> tuple[Mapping[str, Mapping[str, str]], 
     repository = open_repository(database)
 
     def token(role: Role, *assignments: str) -> dict[str, str]:
-        _, text = issue(repository.tokens, role, str(role), frozenset(assignments), utc_now(), None)
+        work = partial(issue, repository.tokens, role, str(role), frozenset(assignments), utc_now(), None)
+        _, text = retry_while_unavailable(work, Event())  # on a busy machine SQLite stays locked for seconds
         return {"authorization": f"Bearer {text}"}
 
     grader = token(Role.GRADER)
