@@ -4,6 +4,7 @@ Each runs with its default settings on a function whose backward pass returns th
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -92,3 +93,50 @@ def installed_peers() -> dict[str, Peer]:
 def peer_outcome(peer: Peer, case: LabelledSubmission) -> str:
     with np.errstate(all="ignore"):
         return "passed" if peer(case) else "failed"
+
+
+def torch_accepts(forward: Callable[..., Any], backward: Callable[..., Any], *point: Any) -> bool:
+    """True if gradcheck accepts a function of arrays. backward: of the output's gradient and the arrays."""
+    import torch
+
+    class Function(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *tensors: Any) -> Any:
+            ctx.save_for_backward(*tensors)
+            return torch.tensor(forward(*(tensor.detach().numpy() for tensor in tensors)))
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            arrays = (tensor.detach().numpy() for tensor in ctx.saved_tensors)
+            return tuple(torch.tensor(part) for part in backward(upstream.numpy(), *arrays))
+
+    tensors = [torch.tensor(array, requires_grad=True) for array in point]
+    return bool(torch.autograd.gradcheck(Function.apply, tensors, raise_exception=False))
+
+
+def jax_accepts(forward: Callable[..., Any], backward: Callable[..., Any], *point: Any) -> bool:
+    """True if check_grads accepts a function of arrays, which JAX calls back, and its backward."""
+    import jax
+    from jax.test_util import check_grads
+
+    jax.config.update("jax_enable_x64", True)
+    value = np.asarray(forward(*point))
+    shape = jax.ShapeDtypeStruct(value.shape, value.dtype)
+    shapes = tuple(jax.ShapeDtypeStruct(array.shape, array.dtype) for array in point)
+
+    def to_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *arrays: function(*map(np.array, arrays))
+
+    def called(*arrays: Any) -> Any:
+        return jax.pure_callback(to_numpy(forward), shape, *arrays)
+
+    def pulled(arrays: Any, upstream: Any) -> Any:
+        return jax.pure_callback(to_numpy(lambda *rows: tuple(backward(*rows))), shapes, upstream, *arrays)
+
+    function = jax.custom_vjp(called)
+    function.defvjp(lambda *arrays: (called(*arrays), arrays), pulled)
+    try:
+        check_grads(function, [jax.numpy.asarray(array) for array in point], 1, modes=("rev",))
+    except AssertionError:
+        return False
+    return True
