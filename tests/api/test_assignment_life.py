@@ -129,7 +129,7 @@ def test_a_copy_has_the_rules_without_period_and_students(client: TestClient, gr
     assert grader.get(f"/v1/assignments/{copied['id']}/roster").json() == []
 
 
-def test_an_assignment_is_deleted_with_its_submissions_only_when_that_is_said(grader: Person) -> None:
+def test_an_assignment_with_submissions_is_deleted_only_if_confirmed(grader: Person) -> None:
     hw = assignment_by(grader)
     path = f"/v1/assignments/{hw}"
     report = submit(grader, hw, RIGHT, "ada").headers["location"]

@@ -69,7 +69,7 @@ def test_the_overview_of_a_graph_has_the_titles_of_graphs(grader: Person) -> Non
     assert row["title"] == "The operation's own derivative is missing"
 
 
-def test_a_loss_that_was_not_meant_is_told_when_it_is_set_and_when_a_class_fails(grader: Person) -> None:
+def test_an_unintended_loss_is_reported_when_set_and_when_a_class_fails(grader: Person) -> None:
     meant = {"name": "cross_entropy", "on": "probabilities"}
     layers = [{"in": 3, "out": 3, "activation": "softmax"}]
     weight = [[0.5, -0.25, 0.125], [0.75, 0.5, -0.5], [-0.3, 0.2, 0.6]]

@@ -65,7 +65,7 @@ def in_loop(work: Callable[[], Any]) -> Any:
     return asyncio.run(run())
 
 
-def test_beyond_the_limit_the_oldest_that_waits_is_closed_and_then_the_oldest_that_sends() -> None:
+def test_beyond_the_limit_idle_connections_close_first_then_the_oldest() -> None:
     def connect() -> list[list[str]]:
         times = iter(range(100))
         connections = Connections(Settings(most_connections=3), lambda: next(times))
@@ -135,7 +135,7 @@ def test_an_answer_before_the_end_of_a_body_is_followed_by_the_rest_of_it(early:
     assert received == ([1] if early else [1, 100])
 
 
-def test_a_large_piece_is_parsed_in_small_ones_between_which_others_have_their_turn() -> None:
+def test_others_have_their_turn_while_a_large_piece_is_parsed() -> None:
     async def receive() -> list[int]:
         connection, pipe = connected(Connections(Settings()))
         parser: Parser = connection._http  # type: ignore[assignment]

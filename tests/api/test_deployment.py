@@ -89,7 +89,7 @@ def run_action(folder: Path, **inputs: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_the_action_fails_for_a_wrong_submission_with_annotation_and_summary(tmp_path: Path) -> None:
+def test_the_action_annotates_and_summarises_a_wrong_submission(tmp_path: Path) -> None:
     folder = tmp_path / "submissions"
     folder.mkdir()
     for name in ("sigmoid-mse", "wrong-layer"):

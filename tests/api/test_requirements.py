@@ -33,7 +33,7 @@ def service_distributions() -> set[str]:
     return {name for name, _ in met}
 
 
-def test_every_distribution_of_the_service_has_hashes_in_its_pinned_version() -> None:
+def test_every_distribution_of_the_service_has_hashes_of_its_version() -> None:
     text = (ROOT / "requirements-service.txt").read_text()
     hashed = {canonicalize_name(name): version for name, version, _ in PINNED.findall(text)}
     assert len(hashed) == sum(not line.startswith(("#", " ")) for line in text.splitlines())

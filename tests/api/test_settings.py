@@ -42,7 +42,7 @@ def test_a_setting_that_cannot_be_used_is_refused_by_its_name(variable: str) -> 
     assert caught.value.problems == (REFUSED[variable],)
 
 
-def test_all_problems_are_told_at_once_and_variables_of_the_command_line_are_none(
+def test_all_invalid_settings_are_reported_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for variable in (
@@ -64,7 +64,7 @@ def test_all_problems_are_told_at_once_and_variables_of_the_command_line_are_non
         run_service("127.0.0.1", 0, 1, None, None)
 
 
-def test_the_settings_in_force_are_printed_with_their_source_and_no_password(
+def test_settings_are_printed_with_their_source_and_no_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GRADJURY_DATABASE_URL", "postgresql://u:sesame@db/x?password=sesame")

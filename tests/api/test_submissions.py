@@ -64,7 +64,7 @@ def test_a_wrong_submission_is_kept_with_its_report_for_grader_and_student(
     }  # fmt: skip
 
 
-def test_an_assignment_is_written_as_its_schema_says_and_its_problem_parsed_by_workers_alone(
+def test_an_assignment_follows_its_schema_and_workers_alone_parse_it(
     client: TestClient, grader: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = f"/v1/assignments/{assignment_by(grader, points=2)}"

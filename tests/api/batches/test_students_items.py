@@ -60,7 +60,7 @@ def test_two_workers_at_it_keep_one_submission(service: Service, attempts: int |
     assert len(service.repository.submissions.list(stored.id)) == 1
 
 
-def test_what_another_worker_stored_since_the_first_look_is_no_used_attempt(
+def test_an_item_that_another_worker_stored_uses_no_further_attempt(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch, stored, item = store_batch(service, attempts=1)

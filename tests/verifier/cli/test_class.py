@@ -122,7 +122,7 @@ def test_one_command_makes_a_table_of_grades_and_feedback_for_each_student(
     assert "transpose the gradient" in Path("feedback/euler.html").read_text()
 
 
-def test_reports_in_a_folder_have_the_format_and_the_audience_that_are_asked_for(
+def test_reports_in_a_folder_have_the_requested_format_and_audience(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

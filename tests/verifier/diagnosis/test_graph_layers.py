@@ -77,7 +77,7 @@ def torch_like(nodes: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     }
 
 
-def test_weights_that_are_transposed_and_biases_that_are_rows_keep_their_names() -> None:
+def test_transposed_weights_and_biases_as_rows_keep_their_names() -> None:
     document = torch_like()
     gradients = {name: np.asarray(array) for name, array in correct_gradients(document).items()}
     gradients = {name: gradients[name] for name in document["parameters"]}

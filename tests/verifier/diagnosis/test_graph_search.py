@@ -107,7 +107,7 @@ def test_a_wrong_rule_at_an_inner_node_is_named_there(rule: str) -> None:
         assert row.node in ("nodes.a1", "nodes.h")
 
 
-def test_what_no_single_rule_explains_is_one_finding_with_its_stretch_of_nodes() -> None:
+def test_what_no_rule_explains_is_one_finding_with_a_stretch_of_nodes() -> None:
     """Mean and variance of a batch normalisation taken for constants on the way back."""
     normalisation = [
         node("centred", "subtract", "a1", "mean"),

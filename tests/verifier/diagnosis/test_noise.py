@@ -117,7 +117,7 @@ def test_differences_of_a_float32_loss_have_no_name_by_coincidence():
     }
 
 
-def test_a_missing_derivative_is_named_in_float32_numbers_divided_in_float64():
+def test_a_missing_derivative_is_named_in_float32_divided_in_float64():
     by_bug = rows_of_case("float32-divided-in-float64")
     assert list(by_bug) == ["missing-activation-derivative", "inexact-numbers"]
     assert by_bug["missing-activation-derivative"].layer == 0

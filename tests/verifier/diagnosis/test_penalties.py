@@ -86,7 +86,7 @@ def test_a_penalty_of_another_form_is_named_with_the_form(case, used):
     assert row.estimates["used"] == used
 
 
-def test_a_sum_over_all_weights_divided_by_the_examples_is_named_in_every_layer():
+def test_a_penalty_sum_divided_by_the_examples_is_named_in_every_layer():
     wrong = WRONG["Σw"][1]
     report = report_with(lambda loss, part, w: loss + (wrong(loss, part, w) - loss) / 5, penalty=MEAN_L2)
     assert rows(report) == [("penalty-of-another-form", None, "penalty")]
@@ -164,7 +164,7 @@ def test_right_penalties_are_not_diagnosed(penalty):
 
 
 @pytest.mark.parametrize("with_penalty", [True, False])
-def test_an_unexplained_weight_gradient_reminds_of_a_penalty_that_was_declared(with_penalty):
+def test_an_unexplained_weight_gradient_mentions_a_declared_penalty(with_penalty):
     problem = tanh_problem(28, penalties=(HALF_L2,) if with_penalty else ())
     gradients, _ = backward(problem)
     for layer, parameters in enumerate(problem.parameters):
@@ -180,7 +180,7 @@ def test_a_penalty_of_the_gradient_beside_the_right_one_is_one_mistake():
     assert rows(report) == [("penalty-of-gradient", None, "penalty")]
 
 
-def test_a_penalty_left_out_in_one_layer_is_not_in_the_whole_network_if_another_bias_is_right():
+def test_a_penalty_left_out_in_one_layer_is_not_left_out_everywhere():
     problem = tanh_problem(33, penalties=(ON_BIASES,))
     gradients, _ = backward(problem)
     for layer, parameters in enumerate(problem.parameters):

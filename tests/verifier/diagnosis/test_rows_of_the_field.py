@@ -86,7 +86,7 @@ def test_targets_that_do_not_sum_to_one_are_warned_of_in_any_case(targets, is_ri
     [([[1.0, 1.0], [0.0, -2.0]], "output 1 (target 1), which is a probability of exactly 0"),
      ([[1.0, 1.0], [0.0, -3.0]], "output 1 (target 1), outside of [0, 1]: -1")],
 )  # fmt: skip
-def test_a_loss_that_is_not_finite_names_the_example_the_output_and_the_reason(weight, reason):
+def test_a_loss_that_is_not_finite_names_example_output_and_reason(weight, reason):
     document = cross_entropy([[1.0, 0.0], [0.0, 1.0]])
     document["loss"] = {"name": "cross_entropy", "on": "probabilities"}
     document["parameters"] = {"layers.0.weight": weight, "layers.0.bias": [0.0, 0.0]}
@@ -114,7 +114,7 @@ def test_a_derivative_broadcast_along_the_wrong_axis_is_named(taken, slope):
 
 
 @pytest.mark.parametrize("seed", [15, 16])
-def test_weights_that_were_updated_are_named_beside_a_bias_gradient_summed_over_units(seed):
+def test_updated_weights_are_named_beside_biases_summed_over_units(seed):
     problem = tanh_problem(seed)
     above, _ = backward(problem)
     gradients, _ = backward(

@@ -81,7 +81,7 @@ def test_three_mistakes_in_three_layers_are_three_rows():
     ]
 
 
-def test_the_same_line_wrong_in_every_layer_is_one_row_that_names_its_layers():
+def test_a_line_wrong_in_every_layer_is_one_row_that_names_its_layers():
     problem = tanh_problem(3)
     wrong = {1: NO_SLOPE, 0: NO_SLOPE}
     report = verify_gradients(problem, student_gradients(problem, wrong))
@@ -105,7 +105,7 @@ def test_the_same_line_wrong_in_every_layer_is_one_row_that_names_its_layers():
     ids=["of |z|", "its sign", "0.01 more"],
 )
 @pytest.mark.parametrize("examples", [3, 12])
-def test_weights_wrong_in_all_layers_beside_right_biases_are_one_unexplained_product(product, examples):
+def test_wrong_weights_beside_right_biases_are_one_unexplained_product(product, examples):
     problem = tanh_problem(7, examples=examples)
     gradients, _ = backward(problem, weight=dict.fromkeys(range(3), product))
     report = verify_gradients(problem, gradients)

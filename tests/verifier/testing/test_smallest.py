@@ -122,7 +122,7 @@ PENALTIES: dict[str, tuple[dict[str, Any], Callable[[Any], Any], str]] = {
     "mistake",
     [pytest.param(row, marks=pytest.mark.nightly if place else ()) for place, row in enumerate(PENALTIES)],
 )
-def test_a_mistake_inside_a_penalty_is_named_by_the_failure_and_by_the_replay(mistake: str) -> None:
+def test_a_mistake_inside_a_penalty_is_named_by_failure_and_replay(mistake: str) -> None:
     loss, penalty, bug = PENALTIES[mistake]
     failure = check_backward(backward(replace(RIGHT, penalty=penalty)), loss=loss)
     assert failure is not None

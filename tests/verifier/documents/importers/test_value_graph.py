@@ -169,7 +169,7 @@ def test_tensors_of_arrays_with_an_axis_that_is_not_told_are_read() -> None:
     assert report.parameters["w"].shape == (3, 2)
 
 
-def test_an_operation_of_somebodys_own_is_refused_by_name_in_one_line_and_may_be_told() -> None:
+def test_an_unknown_operation_is_refused_by_name_and_may_be_described() -> None:
     a = Value(0.7, label="a")
     output = a._made(math.sin(a.data), "wave", (a, lambda: math.cos(a.data))) * 2
     output.backward()
