@@ -2,7 +2,7 @@
 
 from setuptools import find_namespace_packages, setup
 
-SERVICE = find_namespace_packages(include=["api*"], exclude=["api.pages.guide*"])  # guide: files alone
+SERVICE = find_namespace_packages(include=["api*"])
 
 setup(
     packages=[
