@@ -5,6 +5,7 @@ import json
 import resource
 import signal
 from dataclasses import asdict, replace
+from pathlib import Path
 from socket import socket
 from traceback import format_tb
 from typing import Any
@@ -58,13 +59,15 @@ _CACHE = ProblemCache()  # one per process: many submissions of a class answer t
 def worker_main(connection: socket, memory: int, seconds: float) -> None:
     """Judge tasks from a socket until it is closed.
 
-    memory: bytes of data that this process may allocate. Python raises MemoryError beyond that.
+    memory: bytes that this process may allocate beside what its libraries have. Python raises MemoryError
+        beyond that.
     seconds: time limit of a task. The service kills a process that exceeds it. If the service has died, an
     alarm ends this process after twice that time.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: finish accepted tasks
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    limit = _allocated() + memory  # a build of PyTorch for GPUs has 0.8 GB from its import on
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     disable_heap_trimming()
     gc.freeze()  # imported modules stay for good: exclude them from garbage collection
     with connection:
@@ -78,6 +81,15 @@ def worker_main(connection: socket, memory: int, seconds: float) -> None:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except (EOFError, OSError, MemoryError):  # connection closed, or a frame too large for memory
             return
+
+
+def _allocated() -> int:
+    """Return the bytes of data that this process has; 0 if the system does not say."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+    except OSError:
+        return 0
+    return pages * resource.getpagesize()
 
 
 def _answer(task: Task | ReadTask, number: int) -> tuple[bytes, bytes]:

@@ -42,7 +42,7 @@ def fill(connection: Connection) -> None:
         connection.execute(text(f"INSERT INTO {table} ({columns}) VALUES ({values})"), row)
 
     document = json.dumps(assignment_to_document(read_assignment(RULES)))
-    moment = NOON.replace(tzinfo=None) if connection.dialect.name == "sqlite" else NOON
+    moment = f"{NOON:%Y-%m-%d %H:%M:%S.%f}" if connection.dialect.name == "sqlite" else NOON
     insert("assignments", id="hw", owner="prof", document=document, revision=1, created=moment)
     insert("tokens", id="t1", digest=b"d", role="student", subject=NAMES[0], assignments='["hw"]',
            created=moment)  # fmt: skip
