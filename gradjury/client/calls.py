@@ -1,5 +1,6 @@
 """The calls of the HTTP API: what is sent, and how the answer is read. They open no connection."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -8,7 +9,9 @@ from urllib.parse import quote
 from gradjury.client.records import (
     Assignment,
     AssignmentRow,
+    Batch,
     Grades,
+    Outcome,
     Overview,
     Receipt,
     RosterRow,
@@ -22,9 +25,11 @@ from gradjury.client.uploads import (
     AssignmentSource,
     Gradients,
     Students,
+    Submissions,
     SubmissionSource,
     Upload,
     assignment_upload,
+    batch_upload,
     gradients_upload,
     json_upload,
     roster_upload,
@@ -35,7 +40,8 @@ if TYPE_CHECKING:
     from verifier.report.report import Report
 
 Answer = TypeVar("Answer")
-Id = str | Assignment | AssignmentRow | SubmissionRow | Receipt
+Id = str | Assignment | AssignmentRow | SubmissionRow | Receipt | Batch
+OUTCOMES = 100  # in an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,38 @@ def read_report(report: str) -> "Call[Report]":
     return Call("GET", f"/v1/reports/{quote(report, safe='')}", _read_report)
 
 
+def read_signed_report(report: str) -> Call[str]:
+    path = f"/v1/reports/{quote(report, safe='')}"
+    return Call("GET", path, lambda response: response.text, accept="application/jose")
+
+
+def read_keys() -> Call[Mapping[str, Any]]:
+    return Call("GET", "/.well-known/jwks.json", lambda response: response.json())
+
+
+def create_batch(submissions: Submissions, assignment: Id | None) -> Call[Batch]:
+    query = {} if assignment is None else {"assignment": _id_of(assignment)}
+    upload = batch_upload(submissions, of_students=assignment is not None)
+    return Call("POST", "/v1/batches", _record_reader(Batch), query, upload, keyed=True)
+
+
+def list_batches() -> Call[list[Batch]]:
+    return Call("GET", "/v1/batches", _rows_reader(Batch))
+
+
+def read_batch(batch: Id) -> Call[Batch]:
+    return Call("GET", _batch(batch), _record_reader(Batch))
+
+
+def cancel_batch(batch: Id) -> Call[Batch]:
+    return Call("DELETE", _batch(batch), _record_reader(Batch))
+
+
+def read_outcomes(batch: Id, after: int) -> Call[list[Outcome]]:
+    query = {"after": str(after), "most": str(OUTCOMES)}
+    return Call("GET", _batch(batch, "/reports"), _read_outcomes, query, accept="application/x-ndjson")
+
+
 def overview(assignment: Id, counts: str) -> Call[Overview]:
     return Call("GET", _assignment(assignment, "/overview"), _record_reader(Overview), {"counts": counts})
 
@@ -169,6 +207,10 @@ def grades(assignment: Id, counts: str) -> Call[Grades]:
 
 def _assignment(assignment: Id, rest: str = "") -> str:
     return f"/v1/assignments/{quote(_id_of(assignment), safe='')}{rest}"
+
+
+def _batch(batch: Id, rest: str = "") -> str:
+    return f"/v1/batches/{quote(_id_of(batch), safe='')}{rest}"
 
 
 def _id_of(item: Id) -> str:
@@ -184,10 +226,22 @@ def _rows_reader(kind: type[Answer]) -> Callable[[Response], list[Answer]]:
 
 
 def _read_report(response: Response) -> "Report":
+    return _report_of(response.json())
+
+
+def _report_of(document: Mapping[str, Any]) -> "Report":
     from verifier.report.reading import read_report as read  # loads numpy
 
-    document: Mapping[str, Any] = response.json()
     return read(document)
+
+
+def _read_outcomes(response: Response) -> list[Outcome]:
+    return [_read_outcome(json.loads(line)) for line in response.content.splitlines() if line]
+
+
+def _read_outcome(row: Mapping[str, Any]) -> Outcome:
+    report = None if row["report"] is None else _report_of(row["report"])
+    return read_record(Outcome, row | {"report_id": row["id"], "report": report})
 
 
 def _read_receipt(response: Response) -> Receipt:

@@ -1,7 +1,7 @@
 """`Client` and `AsyncClient`: a service's assignments, submissions, reports and grades from Python."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -16,15 +16,17 @@ from gradjury.client.logins import find_login
 from gradjury.client.records import (
     Assignment,
     AssignmentRow,
+    Batch,
     Grades,
+    Outcome,
     Overview,
     Receipt,
     RosterRow,
     SubmissionRow,
     Token,
 )
-from gradjury.client.transport import check_url, exception_of, pause_before_retry
-from gradjury.client.uploads import AssignmentSource, Gradients, Students, SubmissionSource
+from gradjury.client.transport import check_url, exception_of, pause_before_retry, polling_pauses
+from gradjury.client.uploads import AssignmentSource, Gradients, Students, Submissions, SubmissionSource
 
 if TYPE_CHECKING:
     from verifier.report.report import Report
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Entries = Literal["worst", "all"]
 Counts = Literal["latest", "best"]
+Progress = Callable[[Batch], object]
 TIMEOUT = 60.0  # seconds; judging one submission may take 30
 RETRIES = 4
 
@@ -227,6 +230,72 @@ class Client(_BaseClient):
         """Return a stored report by its id."""
         return self._send(calls.read_report(report))
 
+    def signed_report(self, report: str) -> str:
+        """Return a stored report as a JSON Web Signature, which `gradjury verify-report` checks offline."""
+        return self._send(calls.read_signed_report(report))
+
+    def keys(self) -> Mapping[str, Any]:
+        """Return the public keys of the service's signatures, as a JSON Web Key Set."""
+        return self._send(calls.read_keys())
+
+    def create_batch(self, submissions: Submissions, *, assignment: Id | None = None) -> Batch:
+        """Send many submissions in one request, to be judged in the background; return their batch.
+
+        Parameters
+        ----------
+        submissions : mapping, iterable of paths, or path
+            Arrays, documents or files by name; or files and folders; or one folder or zip file.
+        assignment : optional
+            The assignment that the gradients are for. Each name, or name of a file or of a student's folder,
+            is a student's. Without it, every submission has its problem.
+
+        Examples
+        --------
+        >>> batch = client.create_batch("hand-ins/", assignment=assignment_id)
+        >>> client.wait_for_batch(batch, progress=lambda batch: print(batch.done, "of", batch.total))
+        >>> for outcome in client.outcomes(batch):
+        ...     print(outcome.source, outcome.verdict or outcome.refusal)
+        """
+        return self._send(calls.create_batch(submissions, assignment))
+
+    def batches(self) -> list[Batch]:
+        """Return the batches that the token's holder has sent, newest first."""
+        return self._send(calls.list_batches())
+
+    def batch(self, batch: Id) -> Batch:
+        """Return a batch with its progress."""
+        return self._send(calls.read_batch(batch))
+
+    def wait_for_batch(self, batch: Id, *, progress: Progress | None = None) -> Batch:
+        """Return a batch when all of its submissions are judged or refused, or it is cancelled.
+
+        progress: called with the batch at first, and after every change.
+        """
+        state = self.batch(batch)
+        if progress is not None:
+            progress(state)
+        for pause in polling_pauses():
+            if state.is_over:
+                break
+            time.sleep(pause)
+            before, state = state, self.batch(batch)
+            if progress is not None and state != before:
+                progress(state)
+        return state
+
+    def outcomes(self, batch: Id) -> list[Outcome]:
+        """Return the results of a batch in order, up to the first submission that is still pending."""
+        outcomes: list[Outcome] = []
+        while page := self._send(calls.read_outcomes(batch, outcomes[-1].index if outcomes else -1)):
+            outcomes += page
+            if len(page) < calls.OUTCOMES:
+                break
+        return outcomes
+
+    def cancel_batch(self, batch: Id) -> Batch:
+        """Cancel what is not judged yet; return the batch. Reports that exist are kept."""
+        return self._send(calls.cancel_batch(batch))
+
     def overview(self, assignment: Id, *, counts: Counts = "latest") -> Overview:
         """Return how a class does. counts: the attempt of each student that counts."""
         return self._send(calls.overview(assignment, counts))
@@ -376,6 +445,53 @@ class AsyncClient(_BaseClient):
     async def report(self, report: str) -> "Report":
         """As `Client.report`."""
         return await self._send(calls.read_report(report))
+
+    async def signed_report(self, report: str) -> str:
+        """As `Client.signed_report`."""
+        return await self._send(calls.read_signed_report(report))
+
+    async def keys(self) -> Mapping[str, Any]:
+        """As `Client.keys`."""
+        return await self._send(calls.read_keys())
+
+    async def create_batch(self, submissions: Submissions, *, assignment: Id | None = None) -> Batch:
+        """As `Client.create_batch`."""
+        return await self._send(calls.create_batch(submissions, assignment))
+
+    async def batches(self) -> list[Batch]:
+        """As `Client.batches`."""
+        return await self._send(calls.list_batches())
+
+    async def batch(self, batch: Id) -> Batch:
+        """As `Client.batch`."""
+        return await self._send(calls.read_batch(batch))
+
+    async def wait_for_batch(self, batch: Id, *, progress: Progress | None = None) -> Batch:
+        """As `Client.wait_for_batch`."""
+        state = await self.batch(batch)
+        if progress is not None:
+            progress(state)
+        for pause in polling_pauses():
+            if state.is_over:
+                break
+            await anyio.sleep(pause)
+            before, state = state, await self.batch(batch)
+            if progress is not None and state != before:
+                progress(state)
+        return state
+
+    async def outcomes(self, batch: Id) -> list[Outcome]:
+        """As `Client.outcomes`."""
+        outcomes: list[Outcome] = []
+        while page := await self._send(calls.read_outcomes(batch, outcomes[-1].index if outcomes else -1)):
+            outcomes += page
+            if len(page) < calls.OUTCOMES:
+                break
+        return outcomes
+
+    async def cancel_batch(self, batch: Id) -> Batch:
+        """As `Client.cancel_batch`."""
+        return await self._send(calls.cancel_batch(batch))
 
     async def overview(self, assignment: Id, *, counts: Counts = "latest") -> Overview:
         """As `Client.overview`."""

@@ -89,6 +89,52 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """Many submissions that workers judge.
+
+    state: queued, running, finished or cancelled.
+    total: the number of submissions. states: how many are pending, judged, refused and cancelled.
+    verdicts: how many are correct, incorrect and undecided.
+    """
+
+    id: str
+    state: str
+    created: datetime
+    total: int
+    states: Mapping[str, int]
+    verdicts: Mapping[str, int]
+    assignment: str | None = None
+
+    @property
+    def done(self) -> int:
+        """The number of submissions that are not pending."""
+        return self.total - self.states["pending"]
+
+    @property
+    def is_over(self) -> bool:
+        """True if no submission is pending."""
+        return self.done == self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of one submission of a batch.
+
+    index: its position. source: the student, or the name of the file.
+    state: judged, refused or cancelled. refusal: why it could not be judged.
+    report_id, report: None without a judgement.
+    """
+
+    index: int
+    source: str
+    state: str
+    verdict: str | None = None
+    refusal: str | None = None
+    report_id: str | None = None
+    report: "Report | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """How a class does.
 

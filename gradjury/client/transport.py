@@ -1,6 +1,7 @@
 """Connections to a service: requests, timeouts, and when a request is sent again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import repeat
 from random import uniform
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ Response = httpx2.Response
 PROBLEM = "application/problem+json"
 _FIRST_PAUSE = 0.25  # seconds; doubled with every attempt
 _LONGEST_PAUSE = 60.0  # seconds that an answer's Retry-After may ask for
+_POLLS = (0.1, 0.2, 0.5, 1.0)  # seconds between the first questions how far a batch is
+_LAST_POLLS = 2.0
 # answers that say that nothing was done; a 409 with Retry-After is of a request in work under the same key
 _AGAIN = (409, 429, 502, 503, 504)
 
@@ -46,6 +49,12 @@ def pause_before_retry(
     if not asked.isdecimal():
         return None if failure.status_code == 409 else pause
     return float(asked) + pause if float(asked) <= _LONGEST_PAUSE else None
+
+
+def polling_pauses() -> Iterator[float]:
+    """Yield the seconds to wait before each question how far a batch is, without end."""
+    yield from _POLLS
+    yield from repeat(_LAST_POLLS)
 
 
 def exception_of(failure: httpx2.TransportError | Response, url: str) -> ServiceError:

@@ -1,6 +1,8 @@
 """`gradjury submit`, `status` and `report`."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,14 +19,15 @@ from gradjury.commands.session import (
     connect,
     find_assignment,
     json_text,
+    note,
     table,
     write_result,
 )
-from verifier.report.verdict import exit_status_of
+from verifier.report.verdict import ExitStatus, Verdict, combined_status, exit_status_of
 
 if TYPE_CHECKING:
     from gradjury.client.client import Client
-    from gradjury.client.records import SubmissionRow
+    from gradjury.client.records import Batch, Outcome, SubmissionRow
     from verifier.report.report import Report
 
 _Format = Annotated[
@@ -40,19 +43,33 @@ def add_commands(app: typer.Typer) -> None:
 
 def submit(
     assignment: AssignmentArgument,
-    file: Annotated[Path, typer.Argument(help="Gradients: a JSON, npz or safetensors file.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Gradients: a JSON, npz or safetensors file. For graders also files, a folder or a zip, "
+            "with a file or a folder for each student."
+        ),
+    ],
     student: Annotated[str | None, typer.Option(help="For graders: the name of the student.")] = None,
     format_name: _Format = "text",
     output: OutputOption = None,
     server: ServerOption = None,
 ) -> None:
-    """Submit gradients to an assignment and print the report.
+    """Submit gradients to an assignment and print the report; for many files, a table of verdicts.
 
     Exit status: 0 correct, or received where students see no verdict; 1 incorrect; 2 refused; 3 undecided;
     4 the service does not answer.
     """
     with connect(server) as client:
-        receipt = client.submit(find_assignment(client, assignment), file, student=student)
+        assignment_id = find_assignment(client, assignment)
+        if len(files) > 1 or files[0].is_dir() or _is_archive(files[0]):
+            if student is not None:
+                raise ValueError(
+                    "--student goes with one file; of several, each is named for its student, as in ada.npz"
+                )
+            status = _submit_batch(client, assignment_id, files, format_name, output)
+            raise typer.Exit(int(status))
+        receipt = client.submit(assignment_id, files[0], student=student)
         if receipt.report is None:
             write_result("received; the assignment shows its students no verdict\n", output)
             return
@@ -93,6 +110,63 @@ def report(
     """Print a stored report in any format."""
     with connect(server) as client:
         _write_report(client.report(report_id), format_name, output)
+
+
+def _is_archive(file: Path) -> bool:
+    from gradjury.client.uploads import is_archive
+
+    return is_archive(file)
+
+
+def _submit_batch(
+    client: "Client", assignment_id: str, files: Sequence[Path], format_name: str, output: Path | None
+) -> ExitStatus:
+    """Submit a file for each student, print a row for each, and return the exit status for all."""
+    if format_name not in tuple(ListFormat):
+        raise ValueError(
+            f"--format: expected text or json for several files, got {format_name!r}; "
+            "gradjury report REPORT prints one report in any format"
+        )
+    source = files[0] if len(files) == 1 else files
+    batch = client.create_batch(source, assignment=assignment_id)
+    with _progress_bar(batch) as progress:
+        client.wait_for_batch(batch, progress=progress)
+    outcomes = client.outcomes(batch)
+    if format_name == ListFormat.JSON:
+        rows = [
+            {
+                "student": outcome.source,
+                "state": outcome.state,
+                "verdict": outcome.verdict,
+                "refusal": outcome.refusal,
+                "report": outcome.report_id,
+            }
+            for outcome in outcomes
+        ]
+        write_result(json_text(rows), output)
+    else:
+        heads = ("student", "verdict", "report")
+        cells = [(row.source, row.verdict or row.state, row.report_id or row.refusal) for row in outcomes]
+        write_result(table(heads, cells), output)
+        sys.stdout.flush()  # before the note, also into a file of both
+        note(f"grades: gradjury grades {assignment_id}")
+    return combined_status(map(_status_of, outcomes))
+
+
+def _status_of(outcome: "Outcome") -> ExitStatus:
+    return ExitStatus.MALFORMED if outcome.verdict is None else exit_status_of(Verdict(outcome.verdict))
+
+
+@contextmanager
+def _progress_bar(batch: "Batch") -> "Iterator[Callable[[Batch], None]]":
+    """Give a function that shows how far a batch is, on a terminal alone."""
+    from rich.console import Console  # the light commands need none of it
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("judging", total=batch.total)
+        yield lambda state: progress.update(task, completed=state.done)
 
 
 def _show_service(client: "Client", format_name: ListFormat) -> None:

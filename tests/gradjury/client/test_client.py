@@ -95,6 +95,8 @@ def test_gradients_are_submitted_and_seen_by_both(
     assert first.report is not None
     assert ada.report(first.report).to_dict() == receipt.report.to_dict()
     assert grader.report(first.report).diagnosis[0].bug == "preactivation-as-input"
+    assert grader.signed_report(first.report).count(".") == 2  # header, payload and signature
+    assert grader.keys()["keys"][0]["kty"] == "OKP"
     of_class = grader.submit(homework, GRADIENTS | {"reported_loss": 1.0}, student="grace")
     assert of_class.report is not None
     assert of_class.report.loss.reported == 1.0

@@ -18,6 +18,7 @@ from api.storage.records import Role
 from gradjury.client.logins import logins_file
 from gradjury.commands import add_commands, session
 from tests.api.clients import WRONG, person, problem_of
+from tests.api.conftest import Serve
 from tests.api.pages.clients import Visitor, as_text
 from tests.gradjury.client.conftest import no_logins, serve, service
 
@@ -135,6 +136,32 @@ def test_a_class_submits_and_is_graded(prof: Run, service: TestClient) -> None:
         "4711",
         None,
     ]
+
+
+def test_a_folder_is_one_batch_with_a_table(serve: Serve, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    judging = serve(oracles="backpropagation", answer_grid=0, worker=True)
+    call_through(monkeypatch, judging._transport)
+    run("login", URL, typed=token_of(judging, Role.GRADER, "prof") + "\n")
+    created = create(run)
+    for name, text in (("ada", json.dumps(WRONG["gradients"])), ("bob", "{")):
+        Path("class", name).mkdir(parents=True)
+        Path("class", name, "grads.json").write_text(text)
+    answer = run("submit", created, "class", status=2)
+    head, ada, bob = answer.stdout.splitlines()
+    assert head.split() == ["student", "verdict", "report"]
+    assert ada.startswith("ada      incorrect  ")
+    assert bob.startswith("bob      refused    (document): expected JSON")
+    assert answer.stderr.endswith(f"grades: gradjury grades {created}\n")
+    assert run("report", ada.split()[2]).stdout.startswith("Homework 1: incorrect\n")
+    right = json.loads(run("submit", created, "class/ada", "--format", "json", status=1).stdout)
+    assert [(row["student"], row["state"], row["verdict"]) for row in right] == [
+        ("grads", "judged", "incorrect")
+    ]
+    for options, words in (
+        ("--student ada", "--student goes with one file"),
+        ("--format html", "text or json"),
+    ):
+        assert words in run("submit", created, "class", *options.split(), status=2).stderr
 
 
 def test_a_receipt_tells_nothing_where_students_see_nothing(prof: Run, service: TestClient) -> None:
