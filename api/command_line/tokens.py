@@ -1,7 +1,7 @@
 """`gradjury token`: make, list and revoke tokens in the database of the service."""
 
 import sys
-from csv import reader, writer
+from csv import writer
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,16 +99,17 @@ def revoke_token(
 
 def _read_names(file: Path | None) -> list[tuple[str, str]]:
     """Return the names of a file, each with an id in a learning management system, empty if it has none."""
+    from verifier.documents.students import read_students  # loads numpy
+    from verifier.problem.errors import MalformedSubmission
+
     assert file is not None
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        text = file.read_text(encoding="utf-8-sig")
+        return [(student.name, student.lms_id or "") for student in read_students(text)]
+    except MalformedSubmission as error:
+        refuse("\n".join(f"{file}: {mistake.sentence}" for mistake in error.errors))
     except (OSError, UnicodeDecodeError) as error:
         refuse(f"{file}: {getattr(error, 'strerror', None) or 'expected UTF-8 text, a name a line'}")
-    lines = [line.strip() for line in lines if line.strip()]
-    if lines and [cell.strip() for cell in lines[0].split(",")] == ["name", "lms_id"]:
-        rows = [[*row, ""] for row in reader(lines[1:])]
-        return [(name.strip(), lms_id.strip()) for name, lms_id, *_ in rows]
-    return [(line, "") for line in lines]
 
 
 def _token_state(token: "Token", moment: "datetime") -> str:

@@ -66,7 +66,7 @@ def issue_tokens(assignment_id: str, service: TheService, member: Member) -> Res
     stored = get_graded_assignment(service, member, assignment_id)
     stream = StringIO()
     rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(("student", "token"))
+    rows.writerow(("name", "token"))
     for issued in issue_student_tokens(service, member, stored, b"{}"):
         rows.writerow((spreadsheet_cell(issued["subject"]), issued["token"]))
     return attachment(stream.getvalue(), f"tokens-{stored.id}.csv", _CSV)

@@ -1,10 +1,8 @@
 """The students of an assignment: named by a grader, with a token for it, or with a submission."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from io import StringIO
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, Literal, cast
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -17,6 +15,7 @@ from api.services.submissions import full_worth, is_student_name, submission_doc
 from api.services.tokens import LONGEST_SUBJECT
 from api.storage.records import RefusalRecord, RosterEntry, Standing, StoredAssignment, Token
 from verifier.documents.json import parse, to_json
+from verifier.documents.students import read_students
 from verifier.problem.errors import ErrorCollector, check_fields, describe
 from verifier.report.points import round_points
 
@@ -89,17 +88,10 @@ def set_roster(service: Service, caller: Token, stored: StoredAssignment, docume
 
 
 def roster_from_text(text: str) -> list[dict[str, str]]:
-    """Return the list that `read_roster` takes, of lines with a student's name and, after a comma, an LMS id.
-
-    The text may be a CSV file with the columns student and lms_id.
-    """
-    rows = [row for row in csv.reader(StringIO(text)) if any(cell.strip() for cell in row)]
-    columns = ["student", "lms_id"]
-    if rows and "student" in (head := [cell.strip().lower() for cell in rows[0]]):
-        columns, rows = head, rows[1:]
+    """Return a list of students as `read_roster` takes it. Raise MalformedSubmission as `read_students`."""
     return [
-        {name: cell.strip() for name, cell in zip(columns, row, strict=False) if name in _FIELDS}
-        for row in rows
+        {"student": student.name, **({} if student.lms_id is None else {"lms_id": student.lms_id})}
+        for student in read_students(text)
     ]
 
 

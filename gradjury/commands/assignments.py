@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 _NONE = "none"  # takes a field back to its default
 _commands = typer.Typer(no_args_is_help=True, help="Create and change assignments of a service.")
 _Title = Annotated[str | None, typer.Option(help="Title.")]
-_Points = Annotated[str | None, typer.Option(help="Points, in all; or JSON by parameter.")]
+_Points = Annotated[
+    str | None, typer.Option(help="Points in all, such as 10, or by parameter, such as W1=2,b1=1; or 'none'.")
+]
 _Attempts = Annotated[str | None, typer.Option(help="Submissions of a student; 'none' for any number.")]
 _Opens = Annotated[
     str | None, typer.Option(help="Moment such as 2026-12-07T18:00, in local time; or 'none'.")
@@ -197,7 +199,7 @@ def _changes(
     if title is not None:
         changes["title"] = title
     if points is not None:
-        changes["points"] = _read_json("--points", points)
+        changes["points"] = _read_points(points)
     if attempts is not None:
         changes["attempts"] = _read_json("--attempts", attempts)
     for name, text in (("opens", opens), ("closes", closes)):
@@ -226,6 +228,19 @@ def _read_json(option: str, text: str) -> Any:
         return json.loads(text)
     except ValueError:
         raise ValueError(f"{option}: expected a number or 'none', got {text!r}") from None
+
+
+def _read_points(text: str) -> Any:
+    """Return points as `gradjury check --points` reads them; also JSON by parameter, and 'none'."""
+    from verifier.problem.errors import ErrorCollector  # loads numpy
+    from verifier.report.points import read_points
+
+    if text == _NONE or text.lstrip().startswith("{"):
+        return _read_json("--points", text)
+    errors = ErrorCollector()
+    points = read_points(text, errors)
+    errors.raise_if_any()
+    return dict(points.by_name) or points.total
 
 
 def _read_moment(option: str, text: str) -> str | None:

@@ -3,9 +3,8 @@
 import csv
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from enum import StrEnum
-from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
 
@@ -125,20 +124,16 @@ def write_tokens(tokens: "Sequence[Token]", stream: IO[str]) -> None:
 
 def read_names(file: Path) -> dict[str, str | None]:
     """Return the students in a file, with their LMS ids. Raises: OSError; ValueError with a remedy."""
+    from verifier.documents.students import read_students  # loads numpy
+    from verifier.problem.errors import MalformedSubmission
+
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{file}: expected UTF-8 text, a name a line") from None
-    students: dict[str, str | None] = {}
-    for number, row in enumerate(csv.reader(StringIO(text)), start=1):
-        cells = [cell.strip() for cell in row]
-        if not any(cells) or (number == 1 and cells[0].lower() in ("name", "student")):
-            continue
-        if len(cells) > 2:
-            raise ValueError(
-                f"{file}: line {number}: expected 'name' or 'name,LMS id', got {len(cells)} columns"
-            )
-        if cells[0] in students:
-            raise ValueError(f"{file}: line {number}: expected every name once, got {cells[0]!r} again")
-        students[cells[0]] = cells[1] if len(cells) == 2 and cells[1] else None
-    return students
+    try:
+        return {student.name: student.lms_id for student in read_students(text)}
+    except MalformedSubmission as error:
+        raise MalformedSubmission(
+            replace(mistake, pointer=f"{file}: {mistake.pointer}") for mistake in error.errors
+        ) from None

