@@ -241,7 +241,7 @@ def _read_outcomes(response: Response) -> list[Outcome]:
 
 def _read_outcome(row: Mapping[str, Any]) -> Outcome:
     report = None if row["report"] is None else _report_of(row["report"])
-    return read_record(Outcome, row | {"report_id": row["id"], "report": report})
+    return read_record(Outcome, {**row, "report_id": row["id"], "report": report})
 
 
 def _read_receipt(response: Response) -> Receipt:

@@ -174,7 +174,7 @@ def test_named_students_get_tokens_that_open_the_assignment(
     made = prof.send(f"/assignments/{homework}/tokens")
     assert made.headers["content-disposition"].startswith("attachment")
     rows = list(csv.reader(StringIO(made.text)))
-    assert [row[0] for row in rows] == ["student", "'=grace", "ada"]
+    assert [row[0] for row in rows] == ["name", "'=grace", "ada"]
     student = Visitor(client, rows[2][1])
     assert student.get(f"/assignments/{homework}").status_code == 200
     assert "Every student has a token" in prof.get(f"/assignments/{homework}/students").text
