@@ -283,7 +283,7 @@ async def _create_once(
         return None if stored is None else _reply(stored)
 
     async def create_reply(begun: datetime) -> Reply:
-        return _reply(await create(id_of(begun)))
+        return _reply(await create(await run_sync(id_of, begun)))
 
     keyed = KeyedRequest(caller.id, key, sha256(b"assignment " + request).digest(), service.now())
     reply = await idempotent_reply(service.repository.replies, keyed, find, create_reply)

@@ -92,7 +92,7 @@ async def create_batch(
         return None if batch is None else _reply(service, batch)
 
     async def create(begun: datetime) -> Reply:
-        return await run_sync(store, batch_id(begun))
+        return await run_sync(lambda: store(batch_id(begun)))
 
     text = f"{assignment} {media_type} ".encode()
     fingerprint = await run_sync(lambda: sha256(text + content).digest())  # of megabytes

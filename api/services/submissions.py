@@ -109,10 +109,11 @@ async def submit_once(
         return _reply(submission)
 
     async def create(begun: datetime) -> Reply:
+        submission_id = await run_sync(id_of, begun)
         try:
-            receipt = await submit(service, caller, stored, student, body, id_of(begun))
+            receipt = await submit(service, caller, stored, student, body, submission_id)
         except ProblemError:
-            submission = await run_sync(service.repository.submissions.find, id_of(begun))
+            submission = await run_sync(service.repository.submissions.find, submission_id)
             if submission is None or submission.result is None:
                 raise
             return _reply(submission)  # judging was stopped at a limit, and the attempt counts
