@@ -15,6 +15,7 @@ from verifier.problem.errors import SHOWN, ErrorCollector, Path, describe, read_
 AXES = 8  # of one array of a graph
 NON_FINITE = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 _LISTS = (list, tuple)
+_PLAIN = {list, float, int}  # most documents have no other types
 _LARGEST_INTEGER = 2**1024 - 2**970  # from here on float() overflows
 
 
@@ -134,11 +135,12 @@ def _expected_rank(axes: int) -> str:
 
 
 def _from_lists(value: Any, path: Path, errors: ErrorCollector, finite: bool, deepest: int) -> Array | None:
-    if any(hasattr(kind, "tolist") for kind in set(map(type, value))):  # rows may be arrays
+    kinds = set(map(type, value))
+    if not kinds <= _PLAIN and any(hasattr(kind, "tolist") for kind in kinds):  # rows may be arrays
         value = [item.tolist() if hasattr(item, "tolist") else item for item in value]
     shape: list[int] = []
     level: list[Any] = [value]
-    while level and all(issubclass(kind, _LISTS) for kind in set(map(type, level))):
+    while level and _are_lists(level):
         lengths = set(map(len, level))
         if len(lengths) > 1:
             other = next(i for i, item in enumerate(level) if len(item) != len(level[0]))
@@ -155,6 +157,11 @@ def _from_lists(value: Any, path: Path, errors: ErrorCollector, finite: bool, de
             return None
         level = list(chain.from_iterable(level))
     return _from_flat(level, tuple(shape), path, errors, finite)
+
+
+def _are_lists(items: list[Any]) -> bool:
+    kinds = set(map(type, items))
+    return kinds == {list} or (not kinds <= _PLAIN and all(issubclass(kind, _LISTS) for kind in kinds))
 
 
 def _from_flat(

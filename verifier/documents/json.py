@@ -130,11 +130,15 @@ def _parse_with_orjson(text: str | bytes) -> tuple[Any] | None:
 
 def _count_keys(document: Any) -> int:
     """Return the number of keys of all objects; lists that begin with a number are skipped."""
-    if isinstance(document, dict):
-        return len(document) + sum(map(_count_keys, document.values()))
-    if isinstance(document, list) and document and not isinstance(document[0], float | int):
-        return sum(map(_count_keys, document))
-    return 0
+    keys, values = 0, [document]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            keys += len(value)
+            values.extend(value.values())
+        elif isinstance(value, list) and value and not isinstance(value[0], float | int):
+            values.extend(value)
+    return keys
 
 
 def _parse_with_json(text: str | bytes) -> Any:

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from functools import cache
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from verifier.problem.errors import (
 from verifier.problem.other_words import ACTIVATIONS as OTHER_ACTIVATIONS
 from verifier.problem.other_words import AS_GRAPH, LAYER_FIELDS
 from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, to_internal_layout
+
+Shape: TypeAlias = tuple[int, ...]
 
 _FIELDS = ("layers", "weights", "examples")
 # other libraries' names, by the name without underscores
@@ -51,7 +53,8 @@ def read_network(document: Any, path: Path, errors: ErrorCollector) -> tuple[Net
         remedy = 'such as {"layers": [{"in": 3, "out": 4, "activation": "tanh"}, {"in": 4, "out": 2}]}'
         errors.add(path, "a network, an object with a list of layers", describe(document), remedy)
         return None, Convention()
-    check_fields(document, _FIELDS, path, errors)
+    if document.keys() - _FIELDS:
+        check_fields(document, _FIELDS, path, errors)
     weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, (*path, "weights"), errors)
     examples = read_choice(document.get("examples", "rows"), EXAMPLE_AXES, (*path, "examples"), errors)
     layers = document.get("layers")
@@ -85,7 +88,8 @@ def _read_layer(document: Any, path: Path, errors: ErrorCollector) -> Layer | No
     if not isinstance(document, dict):
         errors.add(path, 'a layer, such as {"in": 3, "out": 4}', describe(document))
         return None
-    check_fields(document, _LAYER_FIELDS, path, errors, LAYER_FIELDS)
+    if document.keys() - _LAYER_FIELDS:
+        check_fields(document, _LAYER_FIELDS, path, errors, LAYER_FIELDS)
     sizes = [_read_size(document, end, path, errors) for end in ("in", "out")]
     bias = document.get("bias", True)
     if not isinstance(bias, bool):
@@ -124,16 +128,19 @@ def read_activation(document: Any, path: Path, errors: ErrorCollector) -> Activa
         plain = document.casefold().replace("_", "")
         folded = document.casefold()
         document = _ACTIVATION_ALIASES.get(plain, folded if folded in ACTIVATIONS else document)
-    remedy = "" if isinstance(document, str) else 'give its name, such as "tanh"'
-    name = read_choice(document, ACTIVATIONS, name_path, errors, OTHER_ACTIVATIONS, remedy or AS_GRAPH)
-    if name is None:
+    if not isinstance(document, str) or document not in ACTIVATIONS:
+        remedy = AS_GRAPH if isinstance(document, str) else 'give its name, such as "tanh"'
+        read_choice(document, ACTIVATIONS, name_path, errors, OTHER_ACTIVATIONS, remedy)
         return None
     if not options:
-        return activation(name)
+        return _with_defaults(document)
     errors_before = len(errors.records)
-    check_fields(options, _options_of(name), path, errors)
+    check_fields(options, _options_of(document), path, errors)
     numbers = {key: read_number(value, (*path, key), errors) for key, value in options.items()}
-    return None if len(errors.records) > errors_before else activation(name, **numbers)
+    return None if len(errors.records) > errors_before else activation(document, **numbers)
+
+
+_with_defaults = cache(activation)
 
 
 @cache
@@ -149,47 +156,36 @@ def activation_document(row: Activation) -> str | dict[str, Any]:
 _TRANSPOSE_REMEDY = "transpose the gradient; it has its parameter's shape"
 
 
-def _shape_of(network: Network, name: str, convention: Convention) -> tuple[int, ...]:
-    index, kind = name.split(".")[1:]
-    layer = network.layers[int(index)]
-    if kind == "bias":
-        return (layer.outputs,)
-    shape = (layer.inputs, layer.outputs)
-    return shape[::-1] if convention.weights == "out_in" else shape
-
-
-def _names(network: Network) -> list[str]:
-    names = []
-    for index, layer in enumerate(network.layers):
-        names += [f"layers.{index}.weight"] + ([f"layers.{index}.bias"] if layer.bias else [])
-    return names
-
-
-def parameter_shapes(network: Network, convention: Convention) -> dict[str, tuple[int, ...]]:
+def parameter_shapes(network: Network, convention: Convention) -> dict[str, Shape]:
     """Return the shape of every parameter by name, in order, as submissions of this layout have it."""
-    return {name: _shape_of(network, name, convention) for name in _names(network)}
+    shapes: dict[str, Shape] = {}
+    for index, layer in enumerate(network.layers):
+        shape = (layer.inputs, layer.outputs)
+        shapes[f"layers.{index}.weight"] = shape[::-1] if convention.weights == "out_in" else shape
+        if layer.bias:
+            shapes[f"layers.{index}.bias"] = (layer.outputs,)
+    return shapes
 
 
-def _bias_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+def _bias_shapes(shape: Shape) -> list[Shape]:
     """Return the accepted shapes of a parameter: a bias may be a row or a column as well."""
     return [shape, (1, *shape), (*shape, 1)] if len(shape) == 1 else [shape]
 
 
 def read_parameters(
-    document: dict[str, Any], network: Network | None, convention: Convention, errors: ErrorCollector
-) -> tuple[tuple[LayerParameters, ...] | None, dict[str, tuple[int, ...]]]:
+    document: dict[str, Any], expected: Mapping[str, Shape], convention: Convention, errors: ErrorCollector
+) -> tuple[tuple[LayerParameters, ...] | None, dict[str, Shape]]:
     """Return the parameters in internal layout, and the submitted shapes of those that are valid.
 
+    expected: the shape of every parameter by name; empty if the network is malformed.
     The parameters are None if one of them is malformed.
     """
-    arrays, shapes = read_arrays(document, "parameters", errors), {}
-    if network is None or arrays is None:
+    arrays, shapes = read_arrays(document, "parameters", errors), dict[str, Shape]()
+    if not expected or arrays is None:
         return None, {}
-    names = _names(network)
-    _check_names(arrays, names, ("parameters",), errors)
+    _check_names(arrays, list(expected), ("parameters",), errors)
     all_fit = True
-    for name in names:
-        shape = _shape_of(network, name, convention)
+    for name, shape in expected.items():
         if name not in document["parameters"]:
             remedy = (
                 "add it"
@@ -205,13 +201,12 @@ def read_parameters(
             shapes[name] = tuple(array.shape)
     if not all_fit:
         return None, shapes
-    valid = {name: array for name in names if (array := arrays[name]) is not None}
+    valid = {name: array for name in expected if (array := arrays[name]) is not None}
     internal = to_internal_layout(valid, convention)
     layers = [
-        LayerParameters(
-            internal[f"layers.{index}.weight"], internal[f"layers.{index}.bias"] if layer.bias else None
-        )
-        for index, layer in enumerate(network.layers)
+        LayerParameters(weight, internal.get(name.replace("weight", "bias")))
+        for name, weight in internal.items()
+        if name.endswith("weight")
     ]
     return tuple(layers), shapes
 
@@ -238,7 +233,7 @@ def _layout_remedy(convention: Convention) -> str:
 
 def _check_shape(
     array: Array,
-    accepted_shapes: list[tuple[int, ...]],
+    accepted_shapes: list[Shape],
     path: Path,
     remedy_if_transposed: str,
     errors: ErrorCollector,
@@ -254,7 +249,7 @@ def _check_shape(
     return False
 
 
-def _remedy_of_gradients(value: Any, shapes: Mapping[str, tuple[int, ...]]) -> str:
+def _remedy_of_gradients(value: Any, shapes: Mapping[str, Shape]) -> str:
     """Return how to name the arrays of a flat vector, or of a result of another form."""
     length = len(value) if isinstance(value, list | tuple) or getattr(value, "ndim", 0) == 1 else 0
     if isinstance(value, tuple | list) and any(isinstance(item, Mapping) for item in value):
@@ -272,34 +267,33 @@ def _remedy_of_gradients(value: Any, shapes: Mapping[str, tuple[int, ...]]) -> s
 
 def read_gradients(
     document: dict[str, Any],
-    network: Network | None,
+    expected: Mapping[str, Shape],
     convention: Convention,
-    shapes: dict[str, tuple[int, ...]],
+    shapes: Mapping[str, Shape],
     errors: ErrorCollector,
 ) -> dict[str, Array]:
     """Return the gradients by parameter, in the layout of the submission.
 
+    expected: as in `read_parameters`.
     shapes: the submitted shapes of the valid parameters, which gradients must have, too.
     """
-    expected = {} if network is None else parameter_shapes(network, convention)
     submitted = document.get("gradients", {})
     if expected and not isinstance(submitted, Mapping):
         rule = f"an object of arrays by name, or a list of the {len(expected)} gradients in order"
         errors.add("/gradients", rule, describe(submitted), _remedy_of_gradients(submitted, expected))
         return {}
     arrays = read_arrays(document, "gradients", errors, finite=False) or {}
-    if network is not None:
-        names = _names(network)
-        _check_names(arrays, names, ("gradients",), errors)
-        for name, array in arrays.items():
-            if array is not None and name in names:
-                shape = shapes.get(name) or expected[name]
-                accepted_shapes = _bias_shapes(expected[name])
-                accepted_shapes.sort(key=lambda each: each != shape)
-                remedy = _TRANSPOSE_REMEDY if name in shapes else _layout_remedy(convention)
-                others = [other for other in names if expected[other] == array.shape and other in arrays]
-                exchanged = f"that is the shape of {others[0]}: were two exchanged?" if others else ""
-                path = ("gradients", name)
-                if _check_shape(array, accepted_shapes, path, remedy, errors, exchanged):
-                    arrays[name] = array.reshape(shape)
+    if expected:
+        _check_names(arrays, list(expected), ("gradients",), errors)
+    for name, array in arrays.items():
+        shape = shapes.get(name) or expected.get(name)
+        if array is None or shape is None or array.shape == shape:
+            continue
+        accepted_shapes = _bias_shapes(expected[name])
+        accepted_shapes.sort(key=lambda each: each != shape)
+        remedy = _TRANSPOSE_REMEDY if name in shapes else _layout_remedy(convention)
+        others = [other for other in expected if expected[other] == array.shape and other in arrays]
+        exchanged = f"that is the shape of {others[0]}: were two exchanged?" if others else ""
+        if _check_shape(array, accepted_shapes, ("gradients", name), remedy, errors, exchanged):
+            arrays[name] = array.reshape(shape)
     return {name: array for name, array in arrays.items() if array is not None}

@@ -23,6 +23,7 @@ from verifier.problem.errors import (
     ReportWarning,
     check_fields,
     describe,
+    malformed,
     replace_surrogates,
     suggest_name,
 )
@@ -30,6 +31,7 @@ from verifier.problem.graph import NODE, names_upstream
 from verifier.problem.loss import LABEL_FIELDS, read_loss, weigh_classes
 from verifier.problem.other_words import DOCUMENT_FIELDS
 from verifier.problem.submission import (
+    TOLERANCES,
     Convention,
     GraphSubmission,
     Submission,
@@ -212,24 +214,25 @@ _REQUIRED = ("network", "loss", "parameters", "inputs", "targets", "gradients")
 
 def read_submission(document: Any) -> Submission:
     """Return the submission of a network of layers. Raises: MalformedSubmission with all errors."""
-    errors = ErrorCollector()
-    if not isinstance(document, Mapping):
-        errors.add("", "a submission, one JSON object", describe(document))
-        errors.raise_if_any()
-    document = dict(document)
     if is_graph(document):
         remedy = "graphs are judged and inspected; this asks for layers"
-        errors.add("/network", "a network of layers", "a graph of nodes", remedy)
-        errors.raise_if_any()
-    if "problem" in document and "network" not in document:
-        remedy = "judge files of gradients against it: gradjury check FILES --assignment FILE"
-        errors.add("", "a submission", "an assignment", remedy)
-        errors.raise_if_any()
+        raise malformed("/network", "a network of layers", "a graph of nodes", remedy)
     if has_layer_kinds(document):
         remedy = "such layers are judged as a graph; this asks for fully connected ones"
-        errors.add("/network/layers", "fully connected layers", "layers of other kinds", remedy)
-        errors.raise_if_any()
-    check_fields(document, FIELDS, (), errors, DOCUMENT_FIELDS)
+        raise malformed("/network/layers", "fully connected layers", "layers of other kinds", remedy)
+    return _read_dense(document)
+
+
+def _read_dense(document: Any) -> Submission:
+    """Return the submission of a document that is neither a graph nor has layers of other kinds."""
+    if not isinstance(document, Mapping):
+        raise malformed("", "a submission, one JSON object", describe(document))
+    if "problem" in document and "network" not in document:
+        remedy = "judge files of gradients against it: gradjury check FILES --assignment FILE"
+        raise malformed("", "a submission", "an assignment", remedy)
+    document, errors = dict(document), ErrorCollector()
+    if document.keys() - FIELDS:
+        check_fields(document, FIELDS, (), errors, DOCUMENT_FIELDS)
     for field in _REQUIRED:
         if field not in document:
             errors.add((field,), f"the field {field!r}", "nothing", "add it")
@@ -237,16 +240,17 @@ def read_submission(document: Any) -> Submission:
     name = document.get("name")
     if name is not None and not isinstance(name, str):
         errors.add("/name", "a string", describe(name))
-    elif name is not None and name != replace_surrogates(name):
+    elif name is not None and not name.isascii() and name != replace_surrogates(name):
         errors.add("/name", "a string that UTF-8 can hold", describe(name), "remove lone surrogates")
     network, convention = None, Convention()
     if "network" in document:
         network, convention = read_network(document["network"], ("network",), errors)
+    expected = {} if network is None else parameter_shapes(network, convention)
     submitted: dict[str, dict[str, str]] = {}
     if network is not None:
-        document, submitted = with_known_names(document, parameter_shapes(network, convention), errors)
+        document, submitted = with_known_names(document, expected, errors)
     loss = read_loss(document["loss"], ("loss",), errors) if "loss" in document else None
-    parameters, shapes = read_parameters(document, network, convention, errors)
+    parameters, shapes = read_parameters(document, expected, convention, errors)
     bias_shapes = {key: shape for key, shape in shapes.items() if key.endswith(".bias")}
     convention = replace(convention, bias_shapes=bias_shapes)
     inputs = read_inputs(document, network, convention, errors)
@@ -258,18 +262,21 @@ def read_submission(document: Any) -> Submission:
         if targets is not None:
             loss, targets = _with_labels(loss, document["targets"], targets, errors)
     masks = read_masks(document.get("masks"), network, size, convention, errors)
-    gradients = read_gradients(document, network, convention, shapes, errors)
+    gradients = read_gradients(document, expected, convention, shapes, errors)
     precision, warnings = read_precision(document, gradients, errors)
     warnings = [*warnings, *_of_integers(document.get("gradients"))]
-    reported = read_reported_loss(document.get("reported_loss"), errors)
-    tolerance = read_tolerance(document.get("tolerance"), ("tolerance",), errors)
+    reported, tolerance = None, TOLERANCES["standard"]
+    if document.get("reported_loss") is not None:
+        reported = read_reported_loss(document["reported_loss"], errors)
+    if document.get("tolerance") is not None:
+        tolerance = read_tolerance(document["tolerance"], ("tolerance",), errors) or tolerance
 
-    errors.rename(submitted)
-    errors.raise_if_any()
+    if errors.records:
+        errors.rename(submitted)
+        errors.raise_if_any()
     assert network is not None
     assert loss is not None
     assert parameters is not None
-    assert tolerance is not None
     assert inputs is not None
     assert targets is not None
     problem = Problem(network, parameters, Batch(inputs, targets, masks), loss[0])
@@ -352,7 +359,7 @@ def read_any_submission(document: Any) -> AnySubmission:
     gradients = document.get("gradients") if isinstance(document, Mapping) else None
     if isinstance(gradients, Mapping) and any(map(_is_node, gradients)):
         return _read_with_nodes(document, gradients)
-    return read_submission(document)
+    return _read_dense(document)
 
 
 def _is_node(name: object) -> bool:

@@ -68,7 +68,8 @@ def read_precision(
         return PRECISIONS[name or "float64"], []
     submitted = document.get("gradients")
     values = submitted.values() if isinstance(submitted, Mapping) else ()
-    formats = {format_of(dtype) for dtype in {getattr(value, "dtype", None) for value in values}}
+    dtypes = {getattr(value, "dtype", None) for value in values}
+    formats = set() if None in dtypes else set(map(format_of, dtypes))
     if len(formats) == 1 and (only := formats.pop()) is not None:
         return PRECISIONS[only], []
     narrower = narrowest_format(gradients)

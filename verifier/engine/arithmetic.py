@@ -16,7 +16,12 @@ from verifier.problem.graph import Shape
 
 
 class Numbers:
-    """Evaluate formulas in float64."""
+    """Evaluate formulas in float64.
+
+    finishes_sums: True if `finish_sum` changes numbers.
+    """
+
+    finishes_sums = False
 
     def constant(self, values: Array) -> Any:
         """Return constants as numbers of this arithmetic."""
@@ -32,7 +37,7 @@ class Numbers:
 
     def finish_sum(self, x: Any) -> Any:
         """Return a finished sum; later operations treat it as one number."""
-        return self.whole(x)
+        return x
 
     def plus(self, x: Any, y: Any) -> Any:
         """Return x + y."""
@@ -100,19 +105,6 @@ class Numbers:
         kinks: where every slope of the subdifferential counts, for arithmetics with several slopes.
         """
         return function.vjp(x, u)
-
-    def activated(self, function: Activation, x: Any, mask: Array | None) -> Any:
-        """Return the values of a function, times a mask or None."""
-        z = self.applied(function, x)
-        return z if mask is None else self.times(z, self.constant(mask))
-
-    def activation_pulled(
-        self, function: Activation, x: Any, u: Any, mask: Array | None, kinks: Array | None
-    ) -> Any:
-        """Return the vector-Jacobian product of `activated`."""
-        return self.activation_vjp(
-            function, x, u if mask is None else self.times(u, self.constant(mask)), kinks
-        )
 
     def log_softmax(self, x: Any) -> Any:
         """Return log softmax along the last axis."""

@@ -248,7 +248,9 @@ def gradients_of(
             _propagate((band.node,), values, gradients, arithmetic, kinks)
             continue
         node, value = band.node, values.of_band(band)
-        of_value = arithmetic.finish_sum(gradients.of_band(band))
+        of_value = gradients.of_band(band)
+        if arithmetic.finishes_sums:
+            of_value = arithmetic.finish_sum(of_value)
         operand_gradients = node.operation.vjp(
             arithmetic, node, values.operands(band), value, of_value, _kinks_of(band, kinks)
         )
@@ -256,6 +258,19 @@ def gradients_of(
             if gradient is not None:
                 gradients.add_rows(node.shape, rows, gradient)
     return gradients
+
+
+def requested_gradients(
+    problem: GraphProblem, values: BatchedValues, arithmetic: Any, kinks: Kinks | None = None
+) -> dict[str, Any]:
+    """Return the gradients in `requested`, exact zeros where the output does not depend on a value."""
+    gradients = gradients_of(problem, values, arithmetic, kinks)
+    by_name = gradients if values.bands.sizes else gradients.by_name
+    shapes = problem.shapes()
+    return {
+        key: by_name[name] if name in by_name else arithmetic.constant(np.zeros(shapes[name]))
+        for key, name in problem.requested_names.items()
+    }
 
 
 def _propagate(
@@ -268,7 +283,9 @@ def _propagate(
     """Add the gradients of all operands of the nodes, the last node first."""
     for node in reversed(nodes):
         operands = [values[name] for name in node.operands]
-        upstream = arithmetic.finish_sum(gradients[node.name])
+        upstream = gradients[node.name]
+        if arithmetic.finishes_sums:
+            upstream = arithmetic.finish_sum(upstream)
         operand_gradients = node.operation.vjp(
             arithmetic, node, operands, values.get(node.name), upstream, kinks.get(node.name)
         )

@@ -8,7 +8,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.losses import NORMS, Penalty
 from reference_impl.problem import Problem
-from verifier.engine.autodiff import BatchedValues, Kinks, gradients_of, reached_kinks, values_of
+from verifier.engine.autodiff import BatchedValues, Kinks, reached_kinks, requested_gradients, values_of
 from verifier.engine.estimate import Estimate
 from verifier.engine.interval_functions import INTERVALS, SHARP_INTERVALS, IntervalArithmetic
 from verifier.engine.intervals import Factors, Interval, exact, plus, times
@@ -16,7 +16,7 @@ from verifier.engine.lazy_products import ALL, LazyEstimates, RowEstimates, RowI
 from verifier.engine.lowering import OUTPUT, activated, lowered
 from verifier.engine.operations.layers import AFFINE
 from verifier.engine.operations.products import MATMUL
-from verifier.problem.graph import GraphProblem, node_name
+from verifier.problem.graph import GraphProblem
 from verifier.problem.precision import Precision, round_to_precision
 
 VAGUE = 1e-6  # relative to an entry's scale; a larger error decides little and is worth a sharper run
@@ -111,36 +111,21 @@ def _enclosed(
 ) -> Mapping[str, Estimate]:
     reached = reached_kinks(values, _parts)
     reached |= {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
-    enclosures = _Enclosures(problem, values, gradients_of(problem, values, arithmetic), penalty_slopes)
+    enclosures = _Enclosures(requested_gradients(problem, values, arithmetic), penalty_slopes)
     if not reached and lazily:
         return enclosures
     widened = enclosures
     if reached:
-        widened = _Enclosures(
-            problem, values, gradients_of(problem, values, arithmetic, reached), penalty_slopes
-        )
+        widened = _Enclosures(requested_gradients(problem, values, arithmetic, reached), penalty_slopes)
     return {key: _estimate(key, enclosures, widened) for key in problem.requested}
 
 
 class _Enclosures(LazyEstimates):
-    """Enclosures of gradients away from kinks, formed some rows at a time.
+    """Enclosures of gradients away from kinks, formed some rows at a time."""
 
-    values, gradients: by plain name; names without a gradient have no influence on the output.
-    """
-
-    def __init__(
-        self,
-        problem: GraphProblem,
-        values: BatchedValues,
-        gradients: BatchedValues,
-        penalty_slopes: Slopes,
-    ) -> None:
-        super().__init__(problem.requested)
-        self._penalty_slopes = penalty_slopes
-        self._gradients: dict[str, Interval | Factors] = {}
-        for key, name in zip(problem.requested, map(node_name, problem.requested), strict=True):
-            gradient = gradients.get(name)
-            self._gradients[key] = exact(np.zeros(values[name].shape)) if gradient is None else gradient
+    def __init__(self, gradients: Mapping[str, Interval | Factors], penalty_slopes: Slopes) -> None:
+        super().__init__(tuple(gradients))
+        self._gradients, self._penalty_slopes = gradients, penalty_slopes
 
     def _whole(self, name: str) -> Estimate:
         interval, _ = self.interval(name, ALL)
@@ -152,7 +137,9 @@ class _Enclosures(LazyEstimates):
 
     def interval(self, name: str, which: RowIndex) -> tuple[Interval, Array | float]:
         """Return the enclosure of some rows, and the half width of the subdifferential of its penalties."""
-        interval = self._gradients[name].rows(which)
+        gradient = self._gradients[name]
+        whole = which is ALL and isinstance(gradient, Interval)
+        interval = gradient if whole else gradient.rows(which)
         half_width: Array | float = 0.0
         for slope, width in self._penalty_slopes(name, which):
             interval, half_width = plus(interval, slope), half_width + width
@@ -193,7 +180,7 @@ class _RefinableEstimates(LazyEstimates):
         enclose: Callable[[IntervalArithmetic], Mapping[str, Estimate]],
         scale: Callable[[], Mapping[str, Array]],
     ) -> None:
-        super().__init__(list(plain))
+        super().__init__(plain.names)
         self._estimates, self._enclose, self._scale = plain, enclose, scale
         self._is_final = False
 

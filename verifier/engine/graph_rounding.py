@@ -13,17 +13,15 @@ from reference_impl.array import Array
 from reference_impl.losses import Terms
 from reference_impl.softmax import log_softmax, log_softmax_vjp, softmax
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares, steepest_slope
-from verifier.engine.autodiff import BatchedValues, Kinks, gradients_of, reached_kinks, values_of
-from verifier.engine.functions.loss_properties import loss_properties
+from verifier.engine.autodiff import BatchedValues, Kinks, reached_kinks, requested_gradients, values_of
 from verifier.engine.functions.numerical_properties import (
     log_softmax_magnification,
     log_softmax_vjp_variance,
-    numerical_properties,
 )
 from verifier.engine.magnitudes import gradient_magnitudes
 from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, scale_of
-from verifier.engine.rounding_allowance import ALIKE, STORED, near
-from verifier.problem.graph import GraphProblem, Shape, node_name
+from verifier.engine.rounding_allowance import ALIKE, STORED
+from verifier.problem.graph import GraphProblem, Shape
 from verifier.problem.precision import Precision
 
 _SQUARES_UNDERFLOW = 1e-140  # a smaller square may have underflowed
@@ -39,6 +37,8 @@ class RoundedValue:
 
 class GraphRoundingArithmetic(Numbers):
     """Evaluate formulas with the rounding error of an evaluation in `precision`."""
+
+    finishes_sums = True
 
     def __init__(self, precision: Precision, independent: bool = False) -> None:
         self._rounding = RoundingArithmetic(precision, independent)
@@ -132,32 +132,14 @@ class GraphRoundingArithmetic(Numbers):
         return RoundedValue(row_sums(u.value), np.hypot(row_sums(u.deviation), sum_error))
 
     def applied(self, function: Activation, x: RoundedValue) -> RoundedValue:
-        value, unit = function.forward(x.value), scale_of(x.deviation)
-        properties = numerical_properties(function)
-        deviation = np.sqrt(properties.value_variance(x.value, np.square(x.deviation / unit))) * unit
-        for kink in function.kinks:  # rounding may move the value to either side of the kink
-            steepest = max(abs(kink.left), abs(kink.right)) * x.deviation
-            at_kink = near(kink, x.value, x.deviation)
-            deviation = np.where(at_kink, np.maximum(deviation, steepest), deviation)
-        deviation = np.hypot(deviation, self._rounding.formula_error(properties.value_roundoff(x.value)))
-        if properties.library_error is not None:
-            deviation = np.hypot(deviation, properties.library_error(x.value))
-        return self._with_rounding(value, deviation)
+        value = function.forward(x.value)
+        return self._with_rounding(value, self._rounding.of_function(function, x.value, x.deviation))
 
     def activation_vjp(
         self, function: Activation, x: RoundedValue, u: RoundedValue, kinks: Array | None
     ) -> RoundedValue:
         value = function.vjp(x.value, u.value)
-        unit = max(scale_of(u.value), scale_of(u.deviation))
-        u_deviation, magnitude = u.deviation / unit, np.abs(u.value / unit)
-        properties = numerical_properties(function)
-        spread = properties.vjp_variance(
-            x.value, u.value / unit, np.square(u_deviation), np.square(x.deviation)
-        )
-        formula_error = self._rounding.formula_error(properties.vjp_roundoff(x.value, u.value / unit))
-        if properties.derivative_library_error is not None:
-            formula_error = np.hypot(formula_error, magnitude * properties.derivative_library_error(x.value))
-        deviation = np.hypot(np.sqrt(spread), formula_error) * unit
+        deviation = self._rounding.of_vjp(function, x.value, x.deviation, u.value, u.deviation)
         if kinks is not None:
             deviation = np.where(
                 kinks, np.maximum(deviation, steepest_slope(function) * u.deviation), deviation
@@ -197,26 +179,14 @@ class GraphRoundingArithmetic(Numbers):
 
     def losses(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
         values = terms.value(f.value, y)
-        output_error = np.abs(terms.gradient(f.value, y)) * f.deviation
-        formula_error = self._rounding.formula_error(
-            loss_properties(terms).value_roundoff(f.value, y, values)
-        )
-        rows = RoundedValue(values, np.hypot(output_error, formula_error))
+        rows = RoundedValue(values, self._rounding.of_losses(terms, f.value, f.deviation, y, values))
         return self.total(rows, (-1,))
 
     def loss_gradient(
         self, terms: Terms, f: RoundedValue, y: Array, kinks: Array | None = None
     ) -> RoundedValue:
-        value, unit = terms.gradient(f.value, y), scale_of(f.deviation)
-        spread = (
-            np.sqrt(loss_properties(terms).gradient_variance(f.value, y, np.square(f.deviation / unit)))
-            * unit
-        )
-        formula_error = np.hypot(
-            self._rounding.formula_error(loss_properties(terms).gradient_roundoff(f.value, y)),
-            self._rounding.converted(y),
-        )
-        return self._with_rounding(value, np.hypot(spread, formula_error))
+        deviation = self._rounding.of_loss_gradient(terms, f.value, f.deviation, y)
+        return self._with_rounding(terms.gradient(f.value, y), deviation)
 
     def _with_rounding(self, value: Any, operand_error: Any) -> RoundedValue:
         """Return the value with the error of its operands and of its own rounding."""
@@ -284,16 +254,10 @@ def rounding(problem: GraphProblem, precision: Precision, *, independent: bool =
 
     @np.errstate(all="ignore")
     def allowances() -> ByName:
-        gradients = gradients_of(problem, values, arithmetic, kinks)
-        allowance = {}
-        for key in problem.requested:
-            gradient = gradients.get(node_name(key))
-            if gradient is None:
-                zeros = np.zeros(values[node_name(key)].value.shape)
-                gradient = RoundedValue(zeros, zeros)
-            finished = arithmetic.finish_sum(gradient)
-            allowance[key] = DEVIATIONS * finished.deviation
-        return allowance
+        gradients = requested_gradients(problem, values, arithmetic, kinks)
+        return {
+            key: DEVIATIONS * arithmetic.finish_sum(gradient).deviation for key, gradient in gradients.items()
+        }
 
     output = values[problem.output]
     return GraphRounding(

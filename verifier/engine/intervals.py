@@ -271,8 +271,6 @@ class IntervalNumbers(Numbers):
     def whole(self, x: Interval | Factors) -> Interval:
         return x.rows(...) if isinstance(x, Factors) else x
 
-    finish_sum = whole
-
     def divided(self, x: Interval, y: Interval) -> Interval:
         return times(x, quotient(np.ones_like(y.middle), y))
 
@@ -286,6 +284,10 @@ class IntervalNumbers(Numbers):
         if x.middle.ndim == 2 and y.middle.ndim == 2:
             return self._product(x, y).rows(...)
         return matmul_of_stacks(x, y)
+
+    def affine(self, x: Interval, w: Interval, b: Interval | None = None) -> Interval:
+        product = self._product(x, w).rows(...)
+        return product if b is None else plus(product, b)
 
     def affine_pulled(self, w: Interval, u: Interval) -> Interval:
         return self._product(u, transpose(w)).rows(...)

@@ -51,7 +51,7 @@ def _graph_of(problem: Problem) -> GraphProblem:
         if index < last or not of_preactivation:
             options = {"function": layer.activation, "mask": batch.masks.get(index)}
             operation = ACTIVATION if layer.activation.kinks else SMOOTH_ACTIVATION
-            nodes.append(Node(activated(index), operation, (point,), options, (shape,), shape))
+            nodes.append(Node(activated(index), operation, (point,), options, (shape,), shape, {}))
             point = nodes[-1].name
     scales = {
         "output_scale": problem.risk.output_scale(batch.targets.shape[-1]),

@@ -11,8 +11,8 @@ from reference_impl.array import Array
 from reference_impl.losses import Terms
 from reference_impl.softmax import softmax
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares, steepest_slope
-from verifier.engine.autodiff import Kinks, gradients_of, values_of
-from verifier.problem.graph import GraphProblem, Shape, node_name
+from verifier.engine.autodiff import Kinks, requested_gradients, values_of
+from verifier.problem.graph import GraphProblem, Shape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +25,8 @@ class Magnitude:
 
 class MagnitudeArithmetic(Numbers):
     """Evaluate formulas with the sums of the absolute values of the terms."""
+
+    finishes_sums = True
 
     def constant(self, values: Array) -> Magnitude:
         return Magnitude(values, np.abs(values))
@@ -118,9 +120,5 @@ def gradient_magnitudes(problem: GraphProblem, kinks: Kinks) -> Mapping[str, Arr
     """
     arithmetic = MagnitudeArithmetic()
     values: Any = values_of(problem, arithmetic)
-    gradients = gradients_of(problem, values, arithmetic, kinks)
-    sizes = {}
-    for key in problem.requested:
-        gradient = gradients.get(node_name(key))
-        sizes[key] = np.zeros(values[node_name(key)].value.shape) if gradient is None else gradient.size
-    return sizes
+    gradients = requested_gradients(problem, values, arithmetic, kinks)
+    return {key: gradient.size for key, gradient in gradients.items()}

@@ -1,17 +1,22 @@
-"""Rounding errors of single operations in one precision, and norms whose squares do not overflow."""
+"""Rounding errors of single operations in one precision, and norms whose squares do not overflow.
+
+Errors are standard deviations, to first order.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from math import frexp, inf, isfinite, ldexp, log, sqrt
 
 import numpy as np
 
+from reference_impl.activations import Activation, Kink
 from reference_impl.array import Array
+from reference_impl.losses import Terms
+from verifier.engine.functions.loss_properties import loss_properties
+from verifier.engine.functions.numerical_properties import numerical_properties
+from verifier.engine.repetition import Repetition, root_of_mean, similar_counts, squares_of_partial_sums
 from verifier.problem.precision import Precision, round_to_precision
 
 DEVIATIONS = 6.0  # allowed rounding error, in standard deviations
-_ROW_BLOCKS = 8  # blocks of rows, after each of which a partial sum is taken
 _PARTIAL_SUMS_FACTOR = 1.5  # times u Σ|partial sums|: covers the terms' roundings and worse orders
 _FEW_ROWS = 8  # rows, up to which the partial sums of a random order are good enough
 _SQUARES_UNDERFLOW = 1e-140  # relative to the largest entry; a smaller square may have underflowed
@@ -25,26 +30,18 @@ class RoundingArithmetic:
 
     independent: treat the roundings of a sum's terms as independent and in a random order. This is faster and
     gives smaller errors than structured batches have; the bounds of float64 cover them anyway.
+    holds_float64: True if the numbers of the problem, which are float64, need no conversion.
     """
 
     def __init__(self, precision: Precision, independent: bool = False) -> None:
         self._precision = precision
-        self._independent = independent or precision.name == "float64"
+        self.holds_float64 = precision.name == "float64"
+        self.independent = independent or self.holds_float64
         self._unit = precision.unit_roundoff
         self._underflow = precision.underflow
         self._largest = precision.largest
         # a σ(a) is about log(largest) / largest where e^{−a} overflows and σ(a) becomes 0
         self._vanished = (1.0 + log(precision.largest)) / precision.largest
-
-    @property
-    def independent(self) -> bool:
-        """True if the roundings of a sum's terms are treated as independent."""
-        return self._independent
-
-    @property
-    def holds_float64(self) -> bool:
-        """True if the numbers of the problem, which are float64, need no conversion."""
-        return self._precision.name == "float64"
 
     def converted(self, values: Array) -> Array:
         """Return the exact error of converting float64 numbers to the precision."""
@@ -75,7 +72,7 @@ class RoundingArithmetic:
         return self._infinite_on_overflow(deviation, total)
 
     def summed_products(
-        self, x: Array, y: Array, squares: Array, total: Array, repetition: "Repetition"
+        self, x: Array, y: Array, squares: Array, total: Array, repetition: Repetition
     ) -> Array:
         """Return the error of summing xᵀy over its rows, of shape (columns of x, columns of y).
 
@@ -84,13 +81,13 @@ class RoundingArithmetic:
         order.
         """
         rows = len(x)
-        if self._independent or rows < 3:
+        if self.independent or rows < 3:
             return self.summed(rows, squares, total)
         unit, largest = self._unit / sqrt(3.0), largest_of(squares) or 1.0
         scaled_squares = np.square(squares / largest)
         partial_sums = rows / 6.0 * scaled_squares + rows / 3.0 * np.square(total / largest)
         if rows > _FEW_ROWS:
-            np.maximum(partial_sums, _squares_of_partial_sums(x, y) / largest / largest, out=partial_sums)
+            np.maximum(partial_sums, squares_of_partial_sums(x, y) / largest / largest, out=partial_sums)
         # equal roundings add up to at most u Σ|s|, where s are the partial sums
         per_term = np.minimum(
             unit * repetition.of_sums, _PARTIAL_SUMS_FACTOR * self._unit / DEVIATIONS * sqrt(rows)
@@ -100,7 +97,7 @@ class RoundingArithmetic:
         )
         return self._infinite_on_overflow(deviation, total)
 
-    def of_product_sums(self, x: Array, y: Array) -> tuple[Array, "Repetition"]:
+    def of_product_sums(self, x: Array, y: Array) -> tuple[Array, Repetition]:
         """Return the error of summing x @ y over its inner axis, and the repetition of its terms."""
         repetition = self.repetition(x.T, y)
         return self.summed_products(x.T, y, root_of_squares(x, y), x @ y, repetition), repetition
@@ -114,19 +111,93 @@ class RoundingArithmetic:
         term_error = np.hypot.reduce(deviations, axis=-1)[:, np.newaxis] * repetition.of_terms
         return np.asarray(np.hypot(term_error, sum_error)[:, 0])
 
-    def repetition(self, x: Array, y: Array) -> "Repetition":
+    def of_affine(
+        self,
+        x: Array,
+        x_deviation: Array | None,
+        weight: Array,
+        result: Array,
+        bias: Array | None = None,
+        twin_rows: Array | None = None,
+    ) -> Array:
+        """Return the deviation of `result` = x W + b, for that of x; None if x is exact.
+
+        twin_rows: rows of numbers by unit of x; units with equal rows have equal errors.
+        """
+        repetition = self.repetition(x.T, weight)
+        terms, factors = x, weight
+        if bias is not None:
+            terms, factors = with_ones(x), np.concatenate([weight, bias.reshape(1, -1)])
+        squares = root_of_squares(terms, factors)
+        deviation = self.summed_products(terms.T, factors, squares, result, repetition)
+        if x_deviation is not None:
+            operand_error = repetition.of_terms * root_of_squares(x_deviation, weight)
+            twins = None if twin_rows is None else self.twins(twin_rows)
+            if twins is not None:
+                operand_error = np.maximum(operand_error, root_of_squares(x_deviation * twins, weight))
+            deviation = np.hypot(deviation, operand_error)
+        if not self.holds_float64:
+            weight_error = repetition.of_terms * root_of_squares(x, self.converted(weight))
+            deviation = np.hypot(deviation, weight_error)
+            if bias is not None:
+                deviation = np.hypot(deviation, self.converted(bias))
+        return deviation
+
+    def of_function(self, function: Activation, a: Array, a_deviation: Array) -> Array:
+        """Return the deviation of g(a) for that of a, without the rounding of the result."""
+        if function.name == "identity":
+            return a_deviation
+        unit, properties = scale_of(a_deviation), numerical_properties(function)
+        deviation = np.sqrt(properties.value_variance(a, np.square(a_deviation / unit))) * unit
+        for kink in function.kinks:  # rounding may move a to either side of the kink
+            steepest = max(abs(kink.left), abs(kink.right)) * a_deviation
+            deviation = np.where(near(kink, a, a_deviation), np.maximum(deviation, steepest), deviation)
+        deviation = np.hypot(deviation, self.formula_error(properties.value_roundoff(a)))
+        if properties.library_error is not None:
+            deviation = np.hypot(deviation, properties.library_error(a))
+        return np.asarray(deviation)
+
+    def of_vjp(
+        self, function: Activation, a: Array, a_deviation: Array, upstream: Array, upstream_deviation: Array
+    ) -> Array:
+        """Return the deviation of the vector-Jacobian product of g(a), without its own rounding."""
+        properties = numerical_properties(function)
+        unit = max(scale_of(upstream), scale_of(upstream_deviation))
+        scaled = upstream / unit
+        spread = properties.vjp_variance(
+            a, scaled, np.square(upstream_deviation / unit), np.square(a_deviation)
+        )
+        formula_error = self.formula_error(properties.vjp_roundoff(a, scaled))
+        if properties.derivative_library_error is not None:
+            library_error = np.abs(scaled) * properties.derivative_library_error(a)
+            formula_error = np.hypot(formula_error, library_error)
+        return np.asarray(np.hypot(np.sqrt(spread), formula_error) * unit)
+
+    def of_losses(self, terms: Terms, f: Array, f_deviation: Array, y: Array, values: Array) -> Array:
+        """Return the deviations of a loss's terms, `values`, for that of the outputs f."""
+        formula_error = self.formula_error(loss_properties(terms).value_roundoff(f, y, values))
+        return np.asarray(np.hypot(terms.gradient(f, y) * f_deviation, formula_error))
+
+    def of_loss_gradient(self, terms: Terms, f: Array, f_deviation: Array, y: Array) -> Array:
+        """Return the deviation of the gradient of a loss's terms, without its own rounding."""
+        properties, unit = loss_properties(terms), scale_of(f_deviation)
+        spread = np.sqrt(properties.gradient_variance(f, y, np.square(f_deviation / unit))) * unit
+        formula_error = self.formula_error(properties.gradient_roundoff(f, y))
+        return np.hypot(np.hypot(spread, formula_error), self.converted(y))
+
+    def repetition(self, x: Array, y: Array) -> Repetition:
         """Return how many terms of each sum xᵀy over rows round the same way.
 
         Terms are equal where both factors are, so the smaller mean of the two columns bounds their number.
         """
-        counts_y = None if self._independent or len(x) < 2 else _similar_counts(y, self._unit)
-        counts_x = None if counts_y is None else _similar_counts(x, self._unit)
+        counts_y = None if self.independent or len(x) < 2 else similar_counts(y, self._unit)
+        counts_x = None if counts_y is None else similar_counts(x, self._unit)
         if counts_x is None or counts_y is None:
             return Repetition(1.0, 1.0)
         nonzero_x, nonzero_y = (x != 0).astype(float), (y != 0).astype(float)
         return Repetition(
-            _root_of_mean(counts_x, nonzero_x, counts_y, nonzero_y),
-            _root_of_mean(counts_x, np.square(x / scale_of(x)), counts_y, np.square(y / scale_of(y))),
+            root_of_mean(counts_x, nonzero_x, counts_y, nonzero_y),
+            root_of_mean(counts_x, np.square(x / scale_of(x)), counts_y, np.square(y / scale_of(y))),
         )
 
     def twins(self, rows: Array) -> Array | None:
@@ -134,7 +205,7 @@ class RoundingArithmetic:
 
         None if no rows are equal, or if roundings are treated as independent.
         """
-        counts = None if self._independent or len(rows) < 2 else _similar_counts(rows, self._unit)
+        counts = None if self.independent or len(rows) < 2 else similar_counts(rows, self._unit)
         return None if counts is None else np.asarray(np.sqrt(counts.min(axis=1, initial=np.inf)))
 
     def share_alike(self, rows: Array) -> float:
@@ -148,7 +219,7 @@ class RoundingArithmetic:
         Shape: (rows, columns of values), or 1.
         """
         flat = values.reshape(-1, values.shape[-1])
-        similar = None if self._independent or len(flat) < 3 else _similar_counts(flat, self._unit)
+        similar = None if self.independent or len(flat) < 3 else similar_counts(flat, self._unit)
         if similar is None:
             return 1.0
         totals, counts = np.zeros((2, rows, flat.shape[1]))
@@ -165,7 +236,7 @@ class RoundingArithmetic:
         alike: the share of their errors that all rows have in common. storing: number of roundings of the
         finished sum. Where squares underflow, the sum of absolute values takes their place.
         """
-        if not self._independent:
+        if not self.independent:
             return self._repeated_product_deviation(x, std_x, y, std_y, alike, storing)
         unit_x, unit_y = scale_of(x), scale_of(y)
         x_deviates = bool(std_x.any())
@@ -227,60 +298,16 @@ class RoundingArithmetic:
         return np.asarray(np.where(np.abs(values) > self._largest, np.inf, deviation))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Repetition:
-    """√(number of terms of a sum that round the same way), a mean over its terms.
-
-    Shape: (columns, columns), or 1 where all terms differ.
-    of_sums: every term counts once, since each addition rounds.
-    of_terms: terms are weighted by their squares, for the errors that the terms already have.
-    """
-
-    of_sums: Array | float
-    of_terms: Array | float
+def near(kink: Kink, a: Array, deviation: Array) -> Array:
+    """True where a lies within `DEVIATIONS` standard deviations of a kink."""
+    return np.asarray(np.abs(a - kink.at) <= DEVIATIONS * deviation)
 
 
-def _root_of_mean(counts_x: Array, weights_x: Array, counts_y: Array, weights_y: Array) -> Array:
-    with np.errstate(all="ignore"):
-        weighted_counts = np.minimum(
-            (counts_x * weights_x).T @ weights_y, weights_x.T @ (counts_y * weights_y)
-        )
-        return np.asarray(np.sqrt(np.fmax(weighted_counts / (weights_x.T @ weights_y), 1.0)))
-
-
-def _similar_counts(values: Array, unit: float) -> Array | None:
-    """Return how many numbers of its column lie within a rounding of the column's sum of each number.
-
-    Shape: (rows, columns), as `values`; None if no numbers are that close. A running sum rounds terms the
-    same way if they differ by less than its unit in the last place, which is at most 2 u Σ|values|.
-    """
-    window = unit * np.abs(values).sum(axis=0)
-    scaled = values / np.where(window > 0, window, 1.0)
-    order = np.argsort(scaled, axis=0)
-    ordered = np.take_along_axis(scaled, order, axis=0)
-    if not ((np.diff(ordered, axis=0) <= 1.0) & (ordered[1:] != 0)).any():
-        return None
-    # one ascending sequence of all columns, with a large gap between columns
-    gap = 4.0 * np.abs(scaled).max() + 4.0
-    keys = (ordered + gap * np.arange(values.shape[1])).T.ravel()
-    counts = np.searchsorted(keys, keys + 1.0, side="right") - np.searchsorted(keys, keys - 1.0)
-    similar = np.empty(values.shape)
-    np.put_along_axis(similar, order, counts.reshape(values.shape[::-1]).T.astype(float), axis=0)
-    return similar
-
-
-def _squares_of_partial_sums(x: Array, y: Array) -> Array:
-    """Return Σ s² of the partial sums s of xᵀy, in the order of the rows or reversed: the larger."""
-    rows = len(x)
-    ends = np.unique(np.linspace(0, rows, min(rows, _ROW_BLOCKS) + 1).astype(int))
-    running = np.zeros((x.shape[1], y.shape[1]))
-    weighted_sum, squares = np.zeros_like(running), np.zeros_like(running)
-    for start, end in pairwise(ends):
-        running += x[start:end].T @ y[start:end]
-        weighted_sum += (end - start) * running
-        squares += (end - start) * np.square(running)
-    reversed_squares = rows * np.square(running) - 2.0 * running * weighted_sum + squares
-    return np.asarray(np.maximum(squares, reversed_squares))
+def with_ones(z: Array) -> Array:
+    """Return z with a last column of ones, which multiplies the bias."""
+    extended = np.empty((len(z), z.shape[1] + 1))
+    extended[:, :-1], extended[:, -1] = z, 1.0
+    return extended
 
 
 def largest_of(values: Array) -> float:

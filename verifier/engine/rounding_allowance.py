@@ -16,7 +16,6 @@ from math import sqrt
 
 import numpy as np
 
-from reference_impl.activations import Activation, Kink
 from reference_impl.array import Array
 from reference_impl.backpropagation import deltas, penalty_gradient
 from reference_impl.losses import NORMS
@@ -28,10 +27,8 @@ from reference_impl.problem import (
     risk_of_losses,
     terms_of_last_layer,
 )
-from verifier.engine.functions.loss_properties import loss_properties
-from verifier.engine.functions.numerical_properties import numerical_properties
 from verifier.engine.lazy_products import Scales
-from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, joined, root_of_squares, scale_of
+from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, joined, near, with_ones
 from verifier.problem.precision import Precision
 
 STORED = 1.5  # roundings of a finished entry: a division by N, or an addition to another number
@@ -39,158 +36,71 @@ ALIKE = 0.4  # share of the errors that all examples have in common: the weights
 
 
 def forward_deviations(
-    problem: Problem, trace: Trace, arithmetic: RoundingArithmetic, weight_deviations: list[Array]
+    problem: Problem, trace: Trace, arithmetic: RoundingArithmetic
 ) -> tuple[list[Array], list[Array]]:
     """Return the standard deviations of a and z of every layer; z starts with the inputs."""
     a_deviations: list[Array] = []
     z_deviations = [arithmetic.converted(problem.batch.inputs)]
-    inputs_exact = arithmetic.holds_float64
     for index, (layer, parameters) in enumerate(zip(problem.network.layers, problem.parameters, strict=True)):
-        z, a, activation = trace.z[index], trace.a[index], layer.activation
-        terms, factors, repetition = z, parameters.weight, arithmetic.repetition(z.T, parameters.weight)
-        if parameters.bias is not None:
-            terms, factors = with_ones(z), np.concatenate([parameters.weight, parameters.bias.reshape(1, -1)])
-        deviation = arithmetic.summed_products(
-            terms.T, factors, root_of_squares(terms, factors), a, repetition
+        is_exact = index == 0 and arithmetic.holds_float64
+        deviation = arithmetic.of_affine(
+            trace.z[index],
+            None if is_exact else z_deviations[-1],
+            parameters.weight,
+            trace.a[index],
+            parameters.bias,
+            problem.parameters[index - 1].weight.T if index else None,
         )
-        if not (inputs_exact and index == 0):
-            operand_error = repetition.of_terms * root_of_squares(z_deviations[-1], parameters.weight)
-            twins = None if index == 0 else arithmetic.twins(problem.parameters[index - 1].weight.T)
-            if twins is not None:
-                operand_error = np.maximum(
-                    operand_error, root_of_squares(z_deviations[-1] * twins, parameters.weight)
-                )
-            deviation = np.hypot(deviation, operand_error)
-        if not inputs_exact:
-            deviation = np.hypot(
-                deviation, repetition.of_terms * root_of_squares(z, weight_deviations[index])
-            )
-            if parameters.bias is not None:
-                deviation = np.hypot(deviation, arithmetic.converted(parameters.bias))
         a_deviations.append(deviation)
-        deviation = _output_deviation(activation, a, a_deviations[-1], arithmetic)
+        deviation = arithmetic.of_function(layer.activation, trace.a[index], deviation)
         if index in problem.batch.masks:
             deviation = deviation * np.abs(problem.batch.masks[index])
         z_deviations.append(np.hypot(deviation, arithmetic.stored(trace.z[index + 1])))
     return a_deviations, z_deviations
 
 
-def _output_deviation(
-    activation: Activation, a: Array, a_deviation: Array, arithmetic: RoundingArithmetic
-) -> Array:
-    """Return the standard deviation of g(a) for that of a, without the rounding of the result."""
-    if activation.name == "identity":
-        return a_deviation
-    unit, properties = scale_of(a_deviation), numerical_properties(activation)
-    deviation = np.sqrt(properties.value_variance(a, np.square(a_deviation / unit))) * unit
-    for kink in activation.kinks:  # rounding may move a to either side of the kink
-        steepest = max(abs(kink.left), abs(kink.right)) * a_deviation
-        deviation = np.where(near(kink, a, a_deviation), np.maximum(deviation, steepest), deviation)
-    deviation = np.hypot(deviation, arithmetic.formula_error(properties.value_roundoff(a)))
-    if properties.library_error is not None:
-        deviation = np.hypot(deviation, properties.library_error(a))
-    return np.asarray(deviation)
-
-
 def backward_deviations(
     problem: Problem,
     trace: Trace,
     arithmetic: RoundingArithmetic,
-    weight_deviations: list[Array],
-    a_deviations: list[Array],
-    output_deviation: Array,
+    forward: "_Forward",
     delta: tuple[Array, ...],
 ) -> list[Array]:
     """Return the standard deviation of every layer's δ."""
     terms, of_preactivation = terms_of_last_layer(problem)
-    targets, last = problem.batch.targets, len(delta) - 1
+    targets, last, weights = problem.batch.targets, len(delta) - 1, [row.weight for row in problem.parameters]
     point, point_deviation = (
-        (trace.a[-1], a_deviations[-1]) if of_preactivation else (trace.outputs, output_deviation)
+        (trace.a[-1], forward.a[-1]) if of_preactivation else (trace.z[-1], forward.z[-1])
     )
     scale = problem.risk.output_scale(targets.shape[-1]) * problem.risk.example_scale(problem.batch.size)
-    unit = scale_of(point_deviation)
-    slope_deviation = (
-        np.sqrt(loss_properties(terms).gradient_variance(point, targets, np.square(point_deviation / unit)))
-        * unit
-    )
-    formula_error = arithmetic.formula_error(loss_properties(terms).gradient_roundoff(point, targets))
-    slope_deviation = np.hypot(np.hypot(slope_deviation, formula_error), arithmetic.converted(targets))
-    slope_deviation = slope_deviation * abs(scale)
+    slope_deviation = arithmetic.of_loss_gradient(terms, point, point_deviation, targets) * abs(scale)
+
+    def through_activation(index: int, upstream: Array, upstream_deviation: Array) -> Array:
+        """Return the deviation of a layer's δ for that of ∂R/∂z."""
+        if index in problem.batch.masks:
+            mask = problem.batch.masks[index]
+            upstream, upstream_deviation = upstream * mask, upstream_deviation * np.abs(mask)
+        function = problem.network.layers[index].activation
+        deviation = arithmetic.of_vjp(
+            function, trace.a[index], forward.a[index], upstream, upstream_deviation
+        )
+        return np.asarray(np.hypot(deviation, arithmetic.stored(delta[index])))
+
     if of_preactivation:
         deviations = [np.hypot(slope_deviation, arithmetic.stored(delta[last]))]
     else:
         upstream = terms.gradient(point, targets) * scale
         upstream_deviation = np.hypot(slope_deviation, arithmetic.stored(upstream))
-        deviations = [
-            _delta_deviation(
-                problem,
-                trace,
-                arithmetic,
-                last,
-                upstream,
-                upstream_deviation,
-                a_deviations[last],
-                delta[last],
-            )
-        ]
+        deviations = [through_activation(last, upstream, upstream_deviation)]
     for index in reversed(range(last)):
-        transposed_weight = problem.parameters[index + 1].weight.T
-        upstream = delta[index + 1] @ transposed_weight
-        squares = root_of_squares(delta[index + 1], transposed_weight)
-        repetition = arithmetic.repetition(delta[index + 1].T, transposed_weight)
-        operand_error = repetition.of_terms * root_of_squares(deviations[-1], transposed_weight)
-        twins = arithmetic.twins(problem.parameters[index + 2].weight) if index + 2 <= last else None
-        if twins is not None:
-            operand_error = np.maximum(
-                operand_error, root_of_squares(deviations[-1] * twins, transposed_weight)
-            )
-        upstream_deviation = np.hypot(
-            operand_error,
-            arithmetic.summed_products(delta[index + 1].T, transposed_weight, squares, upstream, repetition),
+        transposed_weight, above = weights[index + 1].T, delta[index + 1]
+        upstream = above @ transposed_weight
+        twin_rows = weights[index + 2] if index + 2 <= last else None
+        upstream_deviation = arithmetic.of_affine(
+            above, deviations[-1], transposed_weight, upstream, twin_rows=twin_rows
         )
-        if not arithmetic.holds_float64:
-            operand_error = root_of_squares(delta[index + 1], weight_deviations[index + 1].T)
-            upstream_deviation = np.hypot(upstream_deviation, repetition.of_terms * operand_error)
-        deviations.append(
-            _delta_deviation(
-                problem,
-                trace,
-                arithmetic,
-                index,
-                upstream,
-                upstream_deviation,
-                a_deviations[index],
-                delta[index],
-            )
-        )
+        deviations.append(through_activation(index, upstream, upstream_deviation))
     return deviations[::-1]
-
-
-def _delta_deviation(
-    problem: Problem,
-    trace: Trace,
-    arithmetic: RoundingArithmetic,
-    index: int,
-    upstream: Array,
-    upstream_deviation: Array,
-    a_deviation: Array,
-    delta: Array,
-) -> Array:
-    """Return the standard deviation of a layer's δ for that of ∂R/∂z."""
-    masks, a = problem.batch.masks, trace.a[index]
-    if index in masks:
-        upstream, upstream_deviation = upstream * masks[index], upstream_deviation * np.abs(masks[index])
-    properties = numerical_properties(problem.network.layers[index].activation)
-    unit = np.maximum(scale_of(upstream), scale_of(upstream_deviation))
-    spread = properties.vjp_variance(
-        a, upstream / unit, np.square(upstream_deviation / unit), np.square(a_deviation)
-    )
-    formula_error = arithmetic.formula_error(properties.vjp_roundoff(a, upstream / unit))
-    if properties.derivative_library_error is not None:
-        formula_error = np.hypot(
-            formula_error, np.abs(upstream / unit) * properties.derivative_library_error(a)
-        )
-    return np.asarray(np.hypot(np.hypot(np.sqrt(spread), formula_error) * unit, arithmetic.stored(delta)))
 
 
 def gradient_deviations(
@@ -221,18 +131,6 @@ def gradient_deviations(
         (2.0, arithmetic.stored(penalty_gradient)),
         (STORED, arithmetic.stored(gradient)),
     )
-
-
-def with_ones(z: Array) -> Array:
-    """Return z with a last column of ones, which multiplies the bias."""
-    extended = np.empty((len(z), z.shape[1] + 1))
-    extended[:, :-1], extended[:, -1] = z, 1.0
-    return extended
-
-
-def near(kink: Kink, a: Array, deviation: Array) -> Array:
-    """True where a lies within `DEVIATIONS` standard deviations of a kink."""
-    return np.asarray(np.abs(a - kink.at) <= DEVIATIONS * deviation)
 
 
 ByParameter = Mapping[str, Array]
@@ -282,7 +180,8 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
     layers_and_kinks = zip(problem.network.layers, kinks, strict=True)
     if any(near_kink.any() for layer, near_kink in layers_and_kinks if layer.activation.kinks):
         traces.append(_trace_on_steeper_side(problem, trace, kinks))
-    loss_kinks = _loss_kinks(problem, trace, forward)
+    terms, of_preactivation = terms_of_last_layer(problem)
+    loss_kinks = terms.at_kink(trace.z[-1], problem.batch.targets, DEVIATIONS * forward.z[-1])
     if loss_kinks.any():
         traces += [_trace_beside_kinks_of_loss(problem, each, loss_kinks) for each in tuple(traces)]
 
@@ -296,11 +195,15 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
             ]
             return _entrywise_maximum(candidates)
 
-    terms, of_preactivation = terms_of_last_layer(problem)
-    values = terms.value(trace.a[-1] if of_preactivation else trace.outputs, problem.batch.targets)
+    point, point_deviation = (
+        (trace.a[-1], forward.a[-1]) if of_preactivation else (trace.z[-1], forward.z[-1])
+    )
+    values = terms.value(point, problem.batch.targets)
     losses = losses_of_terms(problem, values)
     risk = risk_of_losses(problem, losses)
-    loss_deviations = _loss_deviations(problem, trace, arithmetic, forward.a[-1], forward.z[-1], values)
+    value_deviations = arithmetic.of_losses(terms, point, point_deviation, problem.batch.targets, values)
+    output_scale = abs(problem.risk.output_scale(values.shape[-1]))
+    loss_deviations = arithmetic.of_row_sums(values, value_deviations) * output_scale
     risk_deviation = _risk_deviation(problem, arithmetic, losses, loss_deviations, risk)
     return Rounding(
         trace,
@@ -317,16 +220,14 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Forward:
-    """Standard deviations of the weights, and of a and z of every layer; z starts with the inputs."""
+    """Standard deviations of a and z of every layer; z starts with the inputs."""
 
-    weights: list[Array]
     a: list[Array]
     z: list[Array]
 
     @classmethod
     def of(cls, problem: Problem, trace: Trace, arithmetic: RoundingArithmetic) -> "_Forward":
-        weights = [arithmetic.converted(layer.weight) for layer in problem.parameters]
-        return cls(weights, *forward_deviations(problem, trace, arithmetic, weights))
+        return cls(*forward_deviations(problem, trace, arithmetic))
 
 
 def _allowances(
@@ -335,9 +236,7 @@ def _allowances(
     delta = deltas(problem, trace)
     # examples with equal outputs share the errors of the output, whatever their targets are
     common_share = max(ALIKE, arithmetic.share_alike(trace.a[-1]))
-    delta_deviations = backward_deviations(
-        problem, trace, arithmetic, forward.weights, forward.a, forward.z[-1], delta
-    )
+    delta_deviations = backward_deviations(problem, trace, arithmetic, forward, delta)
     allowances: dict[str, Array] = {}
     for index, layer in enumerate(problem.parameters):
         penalty = penalty_gradient(problem, trace, index) if problem.risk.penalties else None
@@ -382,25 +281,6 @@ def _trace_on_steeper_side(problem: Problem, trace: Trace, kinks: tuple[Array, .
     return Trace(tuple(moved), trace.z)
 
 
-def _loss_deviations(
-    problem: Problem,
-    trace: Trace,
-    arithmetic: RoundingArithmetic,
-    a_deviation: Array,
-    output_deviation: Array,
-    values: Array,
-) -> Array:
-    """Return the standard deviation of each example's loss, whose terms are `values`."""
-    terms, of_preactivation = terms_of_last_layer(problem)
-    point, point_deviation = (
-        (trace.a[-1], a_deviation) if of_preactivation else (trace.outputs, output_deviation)
-    )
-    targets = problem.batch.targets
-    formula_error = arithmetic.formula_error(loss_properties(terms).value_roundoff(point, targets, values))
-    value_deviations = np.hypot(terms.gradient(point, targets) * point_deviation, formula_error)
-    return arithmetic.of_row_sums(values, value_deviations) * abs(problem.risk.output_scale(values.shape[-1]))
-
-
 def _risk_deviation(
     problem: Problem, arithmetic: RoundingArithmetic, losses: Array, loss_deviations: Array, risk: float
 ) -> float:
@@ -414,12 +294,6 @@ def _risk_deviation(
         (sum_deviation,) = arithmetic.of_row_sums(values[None], arithmetic.stored(values)[None])
         deviation = np.hypot(deviation, sum_deviation)
     return float(np.hypot(deviation, sqrt(2.0) * arithmetic.stored(np.asarray(risk))))
-
-
-def _loss_kinks(problem: Problem, trace: Trace, forward: _Forward) -> Array:
-    """Return a mask, (N, out), of terms of the loss that rounding may move across a kink."""
-    terms, _ = terms_of_last_layer(problem)
-    return terms.at_kink(trace.outputs, problem.batch.targets, DEVIATIONS * forward.z[-1])
 
 
 def _trace_beside_kinks_of_loss(problem: Problem, trace: Trace, loss_kinks: Array) -> Trace:

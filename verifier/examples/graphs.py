@@ -14,7 +14,7 @@ from verifier.diagnosis.graph_inspection import most_informative_graph
 from verifier.documents.graph import read_graph
 from verifier.documents.writing import arrays_to_lists
 from verifier.engine.arithmetic import FLOATS
-from verifier.engine.autodiff import gradients_of, values_of
+from verifier.engine.autodiff import requested_gradients, values_of
 from verifier.problem.graph import INPUT, NODE, GraphProblem, node_name
 from verifier.problem.submission import GraphSubmission
 
@@ -59,9 +59,7 @@ def correct_gradients(document: Mapping[str, Any]) -> dict[str, Any]:
     keys = [INPUT + name for name in problem.inputs if name not in data]
     keys += [*problem.parameters, *(NODE + node.name for node in problem.nodes)]
     problem = problem.with_requested(tuple(keys))
-    gradients = gradients_of(problem, values_of(problem, FLOATS), FLOATS)
-    shapes = problem.shapes()
-    return {key: gradients.get(node_name(key), np.zeros(shapes[node_name(key)])) for key in keys}
+    return requested_gradients(problem, values_of(problem, FLOATS), FLOATS)
 
 
 def _decimals(rng: np.random.Generator, *shape: int, scale: float = 0.5) -> Any:

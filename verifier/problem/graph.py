@@ -190,6 +190,11 @@ class GraphProblem:
         return shapes | {node.name: node.shape for node in self.nodes}
 
     @cached_property
+    def requested_names(self) -> dict[str, str]:
+        """Return the name within the graph of each gradient in `requested`."""
+        return {key: node_name(key) for key in self.requested}
+
+    @cached_property
     def upstream_of_output(self) -> tuple[Node, ...]:
         """Return the nodes that the output depends on, itself included, in order."""
         needed = names_upstream(self.output, {node.name: node.operands for node in self.nodes})
@@ -198,7 +203,7 @@ class GraphProblem:
     @cached_property
     def differentiated(self) -> tuple[Node, ...]:
         """Return `upstream_of_output`, with leaves that need no gradient as data if that saves time."""
-        requested = set(map(node_name, self.requested))
+        requested = set(self.requested_names.values())
         leaves = {name: values for name, values in self.leaves() if name not in requested}
         return tuple(
             _with_data(node, leaves) if node.operation.skips_data else node

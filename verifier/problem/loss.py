@@ -125,7 +125,8 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
         remedy = 'name it, as in "loss": "torch.mse"'
         errors.add(path, 'a loss, such as {"name": "mse"}', describe(document), remedy)
         return None
-    check_fields(document, _FIELDS, path, errors, LOSS_FIELDS)
+    if document.keys() - _FIELDS:
+        check_fields(document, _FIELDS, path, errors, LOSS_FIELDS)
     penalty_defaults: dict[str, Any] = {}
     if "preset" in document:
         preset = read_choice(document["preset"], PRESETS, (*path, "preset"), errors)
@@ -137,9 +138,10 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
     if "name" not in document:
         errors.add((*path, "name"), "one of " + ", ".join(LOSSES), "nothing", "name the loss")
         return None
-    remedy = "for other losses write the network as a graph, with the loss among its nodes"
-    name = read_choice(document["name"], LOSSES, (*path, "name"), errors, OTHER_LOSSES, remedy)
-    if name is None:
+    name = document["name"]
+    if not isinstance(name, str) or name not in LOSSES:
+        remedy = "for other losses write the network as a graph, with the loss among its nodes"
+        read_choice(name, LOSSES, (*path, "name"), errors, OTHER_LOSSES, remedy)
         return None
     loss = LOSSES[name]
     errors_before = len(errors.records)
@@ -152,11 +154,15 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
         elif delta is not None:
             loss = huber(delta)
     labels = _read_labels(document, name, path, errors)
-    factor = read_number(document.get("factor", loss.default_factor), (*path, "factor"), errors)
+    factor: float | None = loss.default_factor
+    batch: str | None = "mean"
+    if "factor" in document:
+        factor = read_number(document["factor"], (*path, "factor"), errors)
     if factor == 0:
         remedy = "a factor of 0 makes every gradient zero, so that any code passes"
         errors.add((*path, "factor"), "a number other than 0", "0", remedy)
-    batch = read_choice(document.get("batch", "mean"), REDUCTIONS, (*path, "batch"), errors)
+    if "batch" in document:
+        batch = read_choice(document["batch"], REDUCTIONS, (*path, "batch"), errors)
     outputs: str | None = "sum"
     if "outputs" in document and not loss.reduces_outputs and document["outputs"] != "sum":
         errors.add(
@@ -164,8 +170,8 @@ def read_loss(document: Any, path: Path, errors: ErrorCollector) -> tuple[Risk, 
             f"sum: {name} is one sum over a row's classes",
             describe(document["outputs"]),
         )
-    elif loss.reduces_outputs:
-        outputs = read_choice(document.get("outputs", "sum"), REDUCTIONS, (*path, "outputs"), errors)
+    elif "outputs" in document and loss.reduces_outputs:
+        outputs = read_choice(document["outputs"], REDUCTIONS, (*path, "outputs"), errors)
     on = next(iter(loss.on))
     if "on" in document and len(loss.on) == 1:
         errors.add(

@@ -8,8 +8,6 @@ from reference_impl.array import Array
 from verifier.engine.operations.functions import kinks_of_function
 from verifier.problem.graph import GraphOperation, Node, no_kinks
 
-Vjp = Callable[[Any, Node, Sequence[Any], Any, Array | None], tuple[Any, ...]]
-
 
 def _lowered_only(*arguments: Any) -> Any:
     raise NotImplementedError("an operation of lowered graphs has no document and no twin in other libraries")
@@ -20,17 +18,16 @@ def _operation(
     description: str,
     operands: tuple[int, int],
     value: Callable[[Any, Node, Sequence[Any]], Any],
-    vjp: Vjp,
+    vjp: Callable[[Any, Node, Sequence[Any], Any, Any, Array | None], tuple[Any, ...]],
     kinks: Any = no_kinks,
 ) -> GraphOperation:
-    """Return an operation whose vector-Jacobian product, `vjp`, needs no value."""
     return GraphOperation(
         name=name,
         description=description,
         operands=operands,
         fit=_lowered_only,
         value=value,
-        vjp=lambda A, node, values, _, upstream, mask: vjp(A, node, values, upstream, mask),
+        vjp=vjp,
         in_torch=_lowered_only,
         in_graph=_lowered_only,
         kinks=kinks,
@@ -38,7 +35,7 @@ def _operation(
 
 
 def _vjp_affine(
-    A: Any, node: Node, operands: Sequence[Any], upstream: Any, kinks: Array | None
+    A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
     x, w, *bias = operands
     of_x = None if 0 in node.data else A.affine_pulled(w, upstream)
@@ -52,14 +49,29 @@ AFFINE = _operation(
     lambda A, node, operands: A.affine(*operands),
     _vjp_affine,
 )
+
+
+def _activated(A: Any, node: Node, operands: Sequence[Any]) -> Any:
+    return _masked(A, node, A.applied(node.options["function"], operands[0]))
+
+
+def _vjp_activated(
+    A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
+) -> tuple[Any, ...]:
+    return (A.activation_vjp(node.options["function"], operands[0], _masked(A, node, upstream), kinks),)
+
+
+def _masked(A: Any, node: Node, x: Any) -> Any:
+    mask = node.options["mask"]
+    return x if mask is None else A.times(x, A.constant(mask))
+
+
 ACTIVATION = _operation(
     "activation",
     "a function, times a constant mask or None",
     (1, 1),
-    lambda A, node, operands: A.activated(node.options["function"], operands[0], node.options["mask"]),
-    lambda A, node, operands, upstream, kinks: (
-        A.activation_pulled(node.options["function"], operands[0], upstream, node.options["mask"], kinks),
-    ),
+    _activated,
+    _vjp_activated,
     kinks_of_function,
 )
 SMOOTH_ACTIVATION = replace(ACTIVATION, kinks=no_kinks)
@@ -78,7 +90,7 @@ def example_losses(A: Any, node: Node, outputs: Any) -> Any:
 
 
 def _vjp_risk(
-    A: Any, node: Node, operands: Sequence[Any], upstream: Any, kinks: Array | None
+    A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
     # nothing comes after the risk, so `upstream` is 1
     scale = node.options["output_scale"] * node.options["example_scale"]
