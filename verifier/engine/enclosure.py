@@ -138,8 +138,7 @@ class _Enclosures(LazyEstimates):
     def interval(self, name: str, which: RowIndex) -> tuple[Interval, Array | float]:
         """Return the enclosure of some rows, and the half width of the subdifferential of its penalties."""
         gradient = self._gradients[name]
-        whole = which is ALL and isinstance(gradient, Interval)
-        interval = gradient if whole else gradient.rows(which)
+        interval = gradient if isinstance(gradient, Interval) and which is ALL else gradient.rows(which)
         half_width: Array | float = 0.0
         for slope, width in self._penalty_slopes(name, which):
             interval, half_width = plus(interval, slope), half_width + width

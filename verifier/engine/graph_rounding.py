@@ -185,7 +185,8 @@ class GraphRoundingArithmetic(Numbers):
     def loss_gradient(
         self, terms: Terms, f: RoundedValue, y: Array, kinks: Array | None = None
     ) -> RoundedValue:
-        deviation = self._rounding.of_loss_gradient(terms, f.value, f.deviation, y)
+        spread, formula_error = self._rounding.of_loss_gradient(terms, f.value, f.deviation, y)
+        deviation = np.hypot(spread, np.hypot(formula_error, self._rounding.converted(y)))
         return self._with_rounding(terms.gradient(f.value, y), deviation)
 
     def _with_rounding(self, value: Any, operand_error: Any) -> RoundedValue:

@@ -178,12 +178,11 @@ class RoundingArithmetic:
         formula_error = self.formula_error(loss_properties(terms).value_roundoff(f, y, values))
         return np.asarray(np.hypot(terms.gradient(f, y) * f_deviation, formula_error))
 
-    def of_loss_gradient(self, terms: Terms, f: Array, f_deviation: Array, y: Array) -> Array:
-        """Return the deviation of the gradient of a loss's terms, without its own rounding."""
+    def of_loss_gradient(self, terms: Terms, f: Array, f_deviation: Array, y: Array) -> tuple[Array, Array]:
+        """Return the deviation of a loss's gradient for that of the outputs f, and that of its formula."""
         properties, unit = loss_properties(terms), scale_of(f_deviation)
         spread = np.sqrt(properties.gradient_variance(f, y, np.square(f_deviation / unit))) * unit
-        formula_error = self.formula_error(properties.gradient_roundoff(f, y))
-        return np.hypot(np.hypot(spread, formula_error), self.converted(y))
+        return spread, self.formula_error(properties.gradient_roundoff(f, y))
 
     def repetition(self, x: Array, y: Array) -> Repetition:
         """Return how many terms of each sum xᵀy over rows round the same way.

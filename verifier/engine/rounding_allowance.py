@@ -73,7 +73,8 @@ def backward_deviations(
         (trace.a[-1], forward.a[-1]) if of_preactivation else (trace.z[-1], forward.z[-1])
     )
     scale = problem.risk.output_scale(targets.shape[-1]) * problem.risk.example_scale(problem.batch.size)
-    slope_deviation = arithmetic.of_loss_gradient(terms, point, point_deviation, targets) * abs(scale)
+    spread, formula_error = arithmetic.of_loss_gradient(terms, point, point_deviation, targets)
+    slope_deviation = np.hypot(np.hypot(spread, formula_error), arithmetic.converted(targets)) * abs(scale)
 
     def through_activation(index: int, upstream: Array, upstream_deviation: Array) -> Array:
         """Return the deviation of a layer's δ for that of ∂R/∂z."""

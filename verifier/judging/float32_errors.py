@@ -16,9 +16,10 @@ from reference_impl.network import Trace, named
 from reference_impl.problem import Problem
 from verifier.engine.estimate import Estimate
 from verifier.engine.float32_runs import RUNS, Float32Gradient, float32_run
-from verifier.engine.lazy_products import LazyEstimates, blocks
+from verifier.engine.lazy_products import LazyEstimates
 from verifier.engine.rounding_allowance import Rounding
 from verifier.judging.comparison import Comparison
+from verifier.judging.statistics import blocks
 from verifier.problem.precision import PRECISIONS
 
 # Of 2,592 gradients of correct programs on structured batches, 18 exceed it (docs/soundness.md).

@@ -11,9 +11,10 @@ from tests.drawing import draw_problem
 from tests.verifier.builders import document_of_problem
 from verifier import verify
 from verifier.engine import perturbation as sampled_units
-from verifier.engine.lazy_products import ALL, BLOCK, LazyEstimates
+from verifier.engine.lazy_products import ALL, LazyEstimates
 from verifier.engine.rounding_allowance import rounding
 from verifier.judging.fast_path import accept_if_correct
+from verifier.judging.statistics import BLOCK
 from verifier.oracles import answer_of
 from verifier.problem.precision import PRECISIONS
 

@@ -12,9 +12,9 @@ from tests.pairwise import each
 from tests.verifier.builders import document_of_problem
 from verifier import Report, verify
 from verifier.documents.reading import read_submission
-from verifier.engine.lazy_products import BLOCK
 from verifier.engine.rounding_allowance import rounding
 from verifier.judging.fast_path import accept_if_correct
+from verifier.judging.statistics import BLOCK
 from verifier.oracles import ask
 from verifier.problem.precision import PRECISIONS
 
