@@ -16,7 +16,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.losses import NORMS
 from reference_impl.network import LayerParameters, Parameters, Trace, forward
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,10 @@ class Equations:
 
 def output_delta(problem: Problem, trace: Trace) -> Array:
     """Return δ_L = ∂R/∂z_L ∘ g′(a_L), or ∂R/∂a_L directly if the loss is a function of a_L."""
-    risk, batch = problem.risk, problem.batch
-    terms, of_preactivation = terms_of_last_layer(problem)
-    scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
-    if of_preactivation:
-        return terms.gradient(trace.a[-1], batch.targets) * scale
-    upstream = terms.gradient(trace.outputs, batch.targets) * scale
+    targets, scale = problem.batch.targets, problem.output_scale * problem.example_scale
+    if problem.of_preactivation:
+        return problem.terms.gradient(trace.a[-1], targets) * scale
+    upstream = problem.terms.gradient(trace.outputs, targets) * scale
     return through_activation(problem, trace, len(trace.a) - 1, upstream)
 
 

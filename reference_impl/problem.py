@@ -1,6 +1,6 @@
 """A problem, on which the gradient ∂R/∂w depends and nothing else does, and the value of its risk R."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,6 +21,17 @@ class Problem:
     batch : Batch
     risk : Risk
 
+    Attributes
+    ----------
+    terms : Terms
+        The loss's terms.
+    of_preactivation : bool
+        True if the terms are functions of the last pre-activation. The logarithm of a softmax or a sigmoid
+        is computed as one function of it, so that no probability is rounded to 0 first. In all other cases
+        the terms are functions of the output.
+    output_scale, example_scale : float
+        The factor of one output's term within its example's loss, and of that loss within the risk.
+
     Examples
     --------
     >>> from reference_impl import LOSSES, Batch, Layer, LayerParameters, Network, Risk, activation
@@ -36,19 +47,20 @@ class Problem:
     parameters: Parameters
     batch: Batch
     risk: Risk
+    terms: Terms = field(init=False)
+    of_preactivation: bool = field(init=False)
+    output_scale: float = field(init=False)
+    example_scale: float = field(init=False)
 
-
-def terms_of_last_layer(problem: Problem) -> tuple[Terms, bool]:
-    """Return the loss's terms, and True if they are functions of the last pre-activation.
-
-    The logarithm of a softmax or a sigmoid is computed as one function of the pre-activation, so that no
-    probability is rounded to 0 first. In all other cases the terms are functions of the output.
-    """
-    risk, last = problem.risk, len(problem.network.layers) - 1
-    name = problem.network.layers[last].activation.name
-    if risk.on == "probabilities" and last not in problem.batch.masks and name in risk.loss.of_preactivation:
-        return risk.loss.of_preactivation[name], True
-    return risk.loss.on[risk.on], False
+    def __post_init__(self) -> None:
+        risk, batch, last = self.risk, self.batch, len(self.network.layers) - 1
+        name = self.network.layers[last].activation.name
+        fused = risk.on == "probabilities" and last not in batch.masks and name in risk.loss.of_preactivation
+        object.__setattr__(self, "of_preactivation", fused)
+        terms = risk.loss.of_preactivation[name] if fused else risk.loss.on[risk.on]
+        object.__setattr__(self, "terms", terms)
+        object.__setattr__(self, "output_scale", risk.output_scale(batch.targets.shape[-1]))
+        object.__setattr__(self, "example_scale", risk.example_scale(len(batch.inputs)))
 
 
 def example_losses(problem: Problem, a: Array, outputs: Array) -> Array:
@@ -73,16 +85,14 @@ def example_losses(problem: Problem, a: Array, outputs: Array) -> Array:
     >>> example_losses(problem, trace.a[-1], trace.outputs)
     array([2.])
     """
-    terms, of_preactivation = terms_of_last_layer(problem)
+    point = a if problem.of_preactivation else outputs
     with np.errstate(over="ignore", invalid="ignore"):
-        return losses_of_terms(
-            problem, terms.value(a if of_preactivation else outputs, problem.batch.targets)
-        )
+        return losses_of_terms(problem, problem.terms.value(point, problem.batch.targets))
 
 
 def losses_of_terms(problem: Problem, values: Array) -> Array:
     """Return the loss of each example, shape (…, N), from the terms of all outputs, shape (…, N, out)."""
-    return np.asarray(row_sums(values) * problem.risk.output_scale(values.shape[-1]))
+    return np.asarray(row_sums(values) * problem.output_scale)
 
 
 def risk_value(problem: Problem, trace: Trace) -> float:
@@ -111,10 +121,10 @@ def risk_value(problem: Problem, trace: Trace) -> float:
 
 def risk_of_losses(problem: Problem, losses: Array) -> float:
     """Return R, penalties included, from the loss of each example, shape (N,)."""
-    risk, size = problem.risk, problem.batch.size
+    penalties, size = problem.risk.penalties, len(losses)
     with np.errstate(over="ignore", invalid="ignore"):
-        data = float(losses.sum()) * risk.example_scale(size)
-        return data + sum(penalty_value(penalty, problem.parameters, size) for penalty in risk.penalties)
+        data = float(losses.sum()) * problem.example_scale
+        return data + sum(penalty_value(penalty, problem.parameters, size) for penalty in penalties)
 
 
 def penalised(penalty: Penalty, layer: LayerParameters) -> list[Array]:

@@ -8,7 +8,7 @@ from reference_impl.activations import Activation
 from reference_impl.array import Array
 from reference_impl.graph import Constant, Operation, Parameter, StaticGraph
 from reference_impl.losses import Terms
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
 
 FUNCTION_OPERATIONS: Mapping[str, Callable[..., Operation]] = {
     "sigmoid": graph.Sigmoid,
@@ -89,9 +89,8 @@ def graph_of(problem: Problem) -> StaticGraph:
         z = function_node(layer.activation, a)
         if index in batch.masks:
             z = z * batch.masks[index]
-    terms, of_preactivation = terms_of_last_layer(problem)
-    scale = risk.output_scale(batch.targets.shape[-1]) * risk.example_scale(batch.size)
-    total: Operation = scale * loss_node(terms, a if of_preactivation else z, batch.targets)
+    losses = loss_node(problem.terms, a if problem.of_preactivation else z, batch.targets)
+    total: Operation = problem.output_scale * problem.example_scale * losses
     for penalty in risk.penalties:
         for name, node in parameters.items():
             if penalty.biases or name.endswith(".weight"):

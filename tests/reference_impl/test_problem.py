@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from reference_impl import LOSSES, Penalty, Risk, backpropagate, example_losses, forward, named, risk_value
-from reference_impl.problem import penalty_value, terms_of_last_layer
+from reference_impl.problem import penalty_value
 from tests.drawing import draw_problem
 from tests.pairwise import check_rows, each
 
@@ -134,11 +134,11 @@ class TestWhatTheLossIsAFunctionOf:
         ids=str,
     )
     def test_by_loss_and_last_activation(self, loss, on, output, of_preactivation):
-        assert terms_of_last_layer(random_problem(loss, on, output))[1] is of_preactivation
+        assert random_problem(loss, on, output).of_preactivation is of_preactivation
 
     def test_a_mask_on_the_last_layer_stands_between_them(self):
         problem = random_problem("cross_entropy", "probabilities", "softmax", widths=[3, 2], masked=True)
-        assert terms_of_last_layer(problem)[1] is False
+        assert problem.of_preactivation is False
 
     def test_a_probability_that_underflows_still_has_its_logarithm(self):
         problem = random_problem("cross_entropy", "probabilities", "softmax", widths=[1, 2], examples=1)

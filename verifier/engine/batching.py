@@ -1,6 +1,6 @@
 """Group a graph's small nodes that are alike into bands, whose values are stacked and computed at once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from math import prod
@@ -77,15 +77,13 @@ def node_batches(problem: GraphProblem) -> NodeBatches:
     """Return the bands of a problem, computed once for as long as the problem lives."""
     bands = _BANDS.get(problem)
     if bands is None:
-        bands = _BANDS[problem] = _in_bands(problem.nodes, problem.upstream_of_output)
+        bands = _BANDS[problem] = _in_bands(problem)
     return bands
 
 
-def _in_bands(nodes: Sequence[Node], needed: Iterable[Node]) -> NodeBatches:
-    """Group nodes that are equal and equally deep.
-
-    needed: the nodes that the output depends on.
-    """
+def _in_bands(problem: GraphProblem) -> NodeBatches:
+    """Group nodes that are equal and equally deep."""
+    nodes = problem.nodes
     depths: dict[str, int] = {}
     if any(node.operation.stacks for node in nodes):
         for node in nodes:
@@ -93,7 +91,7 @@ def _in_bands(nodes: Sequence[Node], needed: Iterable[Node]) -> NodeBatches:
     if all(map(lt, depths.values(), islice(depths.values(), 1, None))):  # a chain, whose nodes stand alone
         return NodeBatches(tuple(NodeBatch(node, (node.name,)) for node in nodes), {}, {})
     groups: dict[tuple[object, ...], list[Node]] = {}
-    needed_ids = {id(node) for node in needed}
+    needed_ids = {id(node) for node in problem.upstream_of_output}
     for node in nodes:
         depth = depths[node.name]
         key = (

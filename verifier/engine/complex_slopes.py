@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
 from verifier.engine.formulas import COMPLEX
 from verifier.engine.functions.formulas import function_formula, loss_formula
 
@@ -96,7 +96,7 @@ def linearise(problem: Problem) -> Linearised:
                 Slopes(None, row_slopes if mask is None else row_slopes * mask[:, None, :], at_kink)
             )
         z.append(value if mask is None else value * mask)
-    terms, of_preactivation = terms_of_last_layer(problem)
+    terms, of_preactivation = problem.terms, problem.of_preactivation
     targets = problem.batch.targets
 
     def losses(point: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 from reference_impl.array import Array
 from reference_impl.backpropagation import penalty_gradient
 from reference_impl.network import LayerParameters, Trace, named
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import numerical_properties
 from verifier.engine.lazy_products import LazyArrays, RowIndex
@@ -123,10 +123,10 @@ class _Run:
 
     def _output_delta(self, a: Array, outputs: Array) -> Array:
         problem, last = self.problem, len(self.problem.parameters) - 1
-        terms, of_preactivation = terms_of_last_layer(problem)
+        terms, of_preactivation = problem.terms, problem.of_preactivation
         targets = problem.batch.targets.astype(np.float32).astype(np.float64)
         point = (a if of_preactivation else outputs).astype(np.float64)
-        scale = problem.risk.output_scale(targets.shape[-1]) * problem.risk.example_scale(problem.batch.size)
+        scale = problem.output_scale * problem.example_scale
         error = _UNIT * loss_properties(terms).gradient_roundoff(point, targets)
         upstream = self._rounded(terms.gradient(point, targets), error) * np.float32(scale)
         return upstream if of_preactivation else self._through_activation(last, a, upstream)

@@ -127,8 +127,9 @@ class _LazyGradient(LazyEstimates):
 
     def _product(self, index: int) -> "DeltaProduct":
         if index not in self._products:
-            scale = self._problem.risk.example_scale(self._problem.batch.size)
-            self._products[index] = DeltaProduct(self._z[index], self._deltas[index], scale)
+            self._products[index] = DeltaProduct(
+                self._z[index], self._deltas[index], self._problem.example_scale
+            )
         return self._products[index]
 
 

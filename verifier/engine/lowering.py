@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from reference_impl.array import Array
 from reference_impl.network import named
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
 from verifier.engine.operations.layers import ACTIVATION, AFFINE, KINKED_RISK, RISK, SMOOTH_ACTIVATION
 from verifier.problem.graph import GraphProblem, Node
 
@@ -41,7 +41,7 @@ def lowered(problem: Problem) -> GraphProblem:
 
 def _graph_of(problem: Problem) -> GraphProblem:
     parameters = dict(named(problem.parameters))
-    terms, of_preactivation = terms_of_last_layer(problem)
+    terms, of_preactivation = problem.terms, problem.of_preactivation
     batch, last = problem.batch, len(problem.parameters) - 1
     nodes: list[Node] = []
     point, shape = INPUTS, batch.inputs.shape
@@ -53,10 +53,7 @@ def _graph_of(problem: Problem) -> GraphProblem:
             operation = ACTIVATION if layer.activation.kinks else SMOOTH_ACTIVATION
             nodes.append(Node(activated(index), operation, (point,), options, (shape,), shape, {}))
             point = nodes[-1].name
-    scales = {
-        "output_scale": problem.risk.output_scale(batch.targets.shape[-1]),
-        "example_scale": problem.risk.example_scale(batch.size),
-    }
+    scales = {"output_scale": problem.output_scale, "example_scale": problem.example_scale}
     operation = RISK if terms.kink_distance is None else KINKED_RISK
     nodes.append(
         Node(OUTPUT, operation, (point,), {"terms": terms, **scales}, (shape,), (), {1: batch.targets})

@@ -1,12 +1,11 @@
-"""Differences of the loss: its response to perturbed units, the step, its error, and samples of units.
+"""Differences of the loss: its response to perturbed units, the step, and its error.
 
 Since ∂a_j/∂w_ij = z_i exactly, the responses δ of all units give the gradient of every weight. A perturbed
 unit changes the next layer by a rank-one update, and units and examples batch into one array.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from reference_impl.activations import Kink
 from reference_impl.array import Array
 from reference_impl.losses import NORMS, Penalty
 from reference_impl.network import Trace
-from reference_impl.problem import Problem, example_losses, terms_of_last_layer
+from reference_impl.problem import Problem, example_losses
 from verifier.engine.estimate import Estimate
 from verifier.problem.precision import PRECISIONS
 
@@ -61,86 +60,6 @@ def penalty_differences(problem: Problem, penalty: Penalty) -> dict[str, Estimat
     return estimates
 
 
-def unit_slopes(
-    problem: Problem, trace: Trace, layer: int, units: Array, middle: Array, noise: Array
-) -> Estimate:
-    """Return the derivative of each example's loss along each unit of a layer, (N, out).
-
-    units: those that are moved; the error of the others is infinite, as it is where a kink may lie between
-    the two sides. middle, noise: each example's loss, and its rounding error, (N, 1).
-    """
-    a = trace.a[layer]
-    h = RELATIVE_STEP * np.maximum(np.abs(a), 1.0)
-    steps = (a + np.array(SIDES)[:, None, None] * h) - a  # the steps that are added after rounding
-    value, error = np.zeros_like(a), np.full_like(a, np.inf)
-    for chunk in responses(problem, trace, layer, len(units), len(SIDES), moves_of(steps, units)):
-        moved = _moved(units, chunk.moves, a.shape[1])
-        losses, unit_steps = chunk.losses.swapaxes(1, 2), steps[:, :, moved]
-        value[:, moved], difference_error = central_difference(losses, middle, unit_steps, noise)
-        error[:, moved] = np.where(chunk.smooth.T, difference_error, np.inf)
-    return Estimate(value, error)
-
-
-BUDGET = 400_000_000  # multiplications per problem; all units of 784-128-64-10 take 60 million
-LEAST = 4  # minimum of units per layer, whatever they cost
-_ACTIVATION_COST = 20  # multiplications that one value of an activation counts as
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """Sampled units of one layer, in ascending order. among: the number of units of the layer."""
-
-    units: Array
-    among: int
-
-    @property
-    def whole(self) -> bool:
-        """True if all units are sampled."""
-        return len(self.units) == self.among
-
-
-def sampled_units(problem: Problem) -> list[Sample]:
-    """Return the units to perturb in every layer.
-
-    The random seed depends only on the shape of the network, so the sample is reproducible.
-    """
-    widths = [parameters.weight.shape[1] for parameters in problem.parameters]
-    evaluations = len(SIDES) * problem.batch.size
-    costs = [evaluations * _cost(widths[layer:]) for layer in range(len(widths))]
-    if sum(cost * width for cost, width in zip(costs, widths, strict=True)) <= BUDGET:
-        return [Sample(np.arange(width), width) for width in widths]
-    samples = []
-    for layer, (cost, width) in enumerate(zip(costs, widths, strict=True)):
-        count = min(width, max(LEAST, BUDGET // len(widths) // cost))
-        units = np.random.default_rng([layer, *widths]).choice(width, count, replace=False)
-        samples.append(Sample(np.sort(units), width))
-    return samples
-
-
-def sampling_note(samples: Sequence[Sample]) -> str:
-    """Return a note on the sampled units and the risk of missing an error; empty if all are sampled."""
-    if all(sample.whole for sample in samples):
-        return ""
-    parts = [
-        f"{len(sample.units)} of {sample.among} units of layer {layer}"
-        for layer, sample in enumerate(samples)
-        if not sample.whole
-    ]
-    fewest = min(len(sample.units) for sample in samples if not sample.whole)
-    miss_probability = 0.9**fewest
-    return (
-        f"drawn at random: {', '.join(parts)}, with every weight of theirs; were a tenth of a layer's units "
-        f"wrong, the draw would miss them with probability {miss_probability:.1g} at most"
-    )
-
-
-def _cost(widths: Sequence[int]) -> int:
-    """Return the multiplications per example from a perturbed unit in the first of the layers to the end."""
-    later = widths[1:]
-    products = sum(before * after for before, after in pairwise(later))
-    return products + _ACTIVATION_COST * max(1, sum(later))
-
-
 CHUNK = 1 << 16  # numbers in one intermediate array: 512 kB of float64, half a core's cache
 
 _FEW_ROWS = 8  # rows; for fewer, a product costs less than its call
@@ -183,7 +102,7 @@ def chunks_of(problem: Problem, layer: int, count: int, sides: int, numbers: int
     # the first layer whose pre-activations are stored for every perturbation
     first = layer + _is_rank_one(problem, layer)
     widest = max(parameters.weight.shape[1] for parameters in problem.parameters[first:])
-    width = max(1, numbers // (sides * problem.batch.size * widest))
+    width = max(1, numbers // (sides * len(problem.batch.inputs) * widest))
     for start in range(0, count, width):
         yield slice(start, min(start + width, count))
 
@@ -192,13 +111,13 @@ def moves_of(steps: Array, units: Array) -> Callable[[slice], Moves]:
     """Return a function from a chunk to perturbations of `units`. Shapes: steps (sides, N, all units)."""
 
     def moves(chunk: slice) -> Moves:
-        moved = _moved(units, chunk, steps.shape[-1])
+        moved = moved_units(units, chunk, steps.shape[-1])
         return Moves(moved, steps[:, :, moved].transpose(0, 2, 1))
 
     return moves
 
 
-def _moved(units: Array, chunk: slice, width: int) -> Array | slice:
+def moved_units(units: Array, chunk: slice, width: int) -> Array | slice:
     """Return an index of the units of a chunk; a slice if all units are moved, which copies nothing."""
     return chunk if len(units) == width else units[chunk]
 
@@ -260,9 +179,8 @@ def responded(problem: Problem, trace: Trace, layer: int, chunk: slice, moves: M
         outputs = _activated(problem, index, current)
         if index == last:
             losses = example_losses(problem, current, outputs)
-            terms, _ = terms_of_last_layer(problem)
-            if terms.kink_distance is not None:
-                side = np.sign(terms.kink_distance(outputs, problem.batch.targets))
+            if problem.terms.kink_distance is not None:
+                side = np.sign(problem.terms.kink_distance(outputs, problem.batch.targets))
                 smooth &= ~np.asarray((side != side[:1]).any(axis=(0, -1)))
             return Responses(chunk, losses, smooth)
         index += 1

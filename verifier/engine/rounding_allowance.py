@@ -25,7 +25,6 @@ from reference_impl.problem import (
     losses_of_terms,
     penalised,
     risk_of_losses,
-    terms_of_last_layer,
 )
 from verifier.engine.lazy_products import Scales
 from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, joined, near, with_ones
@@ -67,12 +66,12 @@ def backward_deviations(
     delta: tuple[Array, ...],
 ) -> list[Array]:
     """Return the standard deviation of every layer's δ."""
-    terms, of_preactivation = terms_of_last_layer(problem)
+    terms, of_preactivation = problem.terms, problem.of_preactivation
     targets, last, weights = problem.batch.targets, len(delta) - 1, [row.weight for row in problem.parameters]
     point, point_deviation = (
         (trace.a[-1], forward.a[-1]) if of_preactivation else (trace.z[-1], forward.z[-1])
     )
-    scale = problem.risk.output_scale(targets.shape[-1]) * problem.risk.example_scale(problem.batch.size)
+    scale = problem.output_scale * problem.example_scale
     spread, formula_error = arithmetic.of_loss_gradient(terms, point, point_deviation, targets)
     slope_deviation = np.hypot(np.hypot(spread, formula_error), arithmetic.converted(targets)) * abs(scale)
 
@@ -181,7 +180,7 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
     layers_and_kinks = zip(problem.network.layers, kinks, strict=True)
     if any(near_kink.any() for layer, near_kink in layers_and_kinks if layer.activation.kinks):
         traces.append(_trace_on_steeper_side(problem, trace, kinks))
-    terms, of_preactivation = terms_of_last_layer(problem)
+    terms, of_preactivation = problem.terms, problem.of_preactivation
     loss_kinks = terms.at_kink(trace.z[-1], problem.batch.targets, DEVIATIONS * forward.z[-1])
     if loss_kinks.any():
         traces += [_trace_beside_kinks_of_loss(problem, each, loss_kinks) for each in tuple(traces)]
@@ -203,8 +202,7 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
     losses = losses_of_terms(problem, values)
     risk = risk_of_losses(problem, losses)
     value_deviations = arithmetic.of_losses(terms, point, point_deviation, problem.batch.targets, values)
-    output_scale = abs(problem.risk.output_scale(values.shape[-1]))
-    loss_deviations = arithmetic.of_row_sums(values, value_deviations) * output_scale
+    loss_deviations = arithmetic.of_row_sums(values, value_deviations) * abs(problem.output_scale)
     risk_deviation = _risk_deviation(problem, arithmetic, losses, loss_deviations, risk)
     return Rounding(
         trace,
@@ -286,8 +284,7 @@ def _risk_deviation(
     problem: Problem, arithmetic: RoundingArithmetic, losses: Array, loss_deviations: Array, risk: float
 ) -> float:
     """Return the standard deviation of the risk, from the losses of the examples and their deviations."""
-    scale = problem.risk.example_scale(losses.size)
-    (deviation,) = arithmetic.of_row_sums(losses[None], loss_deviations[None]) * scale
+    (deviation,) = arithmetic.of_row_sums(losses[None], loss_deviations[None]) * problem.example_scale
     for penalty in problem.risk.penalties:
         arrays = [w for layer in problem.parameters for w in penalised(penalty, layer)]
         values = np.concatenate([NORMS[penalty.norm].value(w).ravel() for w in arrays])
@@ -299,10 +296,10 @@ def _risk_deviation(
 
 def _trace_beside_kinks_of_loss(problem: Problem, trace: Trace, loss_kinks: Array) -> Trace:
     """Return the trace with the outputs at kinks of the loss moved to where the slope is not 0."""
-    terms, _ = terms_of_last_layer(problem)
-    assert terms.kink_distance is not None
+    kink_distance = problem.terms.kink_distance
+    assert kink_distance is not None
     outputs, targets = trace.outputs, problem.batch.targets
-    distance = np.abs(terms.kink_distance(outputs, targets))
+    distance = np.abs(kink_distance(outputs, targets))
     size = 1.0 + np.abs(outputs).max(axis=-1, keepdims=True) + np.abs(targets).max(axis=-1, keepdims=True)
     moved = outputs + np.where(loss_kinks, 2.0 * distance + 8.0 * np.spacing(size), 0.0)
     return Trace(trace.a, (*trace.z[:-1], moved))

@@ -18,7 +18,7 @@ from verifier.engine.lazy_products import LazyEstimates, RowEstimates
 from verifier.judging.comparison import RESOLUTION, UNDERFLOW_ONLY, is_within
 from verifier.judging.consensus import Intersection
 from verifier.judging.statistics import Block, ComparisonSummary, Statistics, blocks
-from verifier.report.model import Evidence
+from verifier.report.model import Evidence, Uncertainty
 
 _LARGEST_SQUARED = 1e100  # squares of larger entries, or of all smaller ones, might leave float64's range
 _SMALLEST_SQUARED = 1e-100
@@ -48,7 +48,7 @@ def accept_if_correct(
 
     names: of all gradients, in the order of the report.
     """
-    informed = [answer for answer in answers.values() if answer.gradient]
+    informed = [answer for answer in answers.values() if answer.uncertainty is not Uncertainty.UNKNOWN]
     if set(gradients) != set(names) or not informed or not all(array.size for array in gradients.values()):
         return None
     submitted = {name: gradients[name] for name in names}

@@ -24,7 +24,7 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
     Entries that reach a unit exactly at a kink, where one step covers one side only, have an infinite error.
     """
     deltas: list[Estimate] = []
-    scale = problem.risk.output_scale(problem.batch.targets.shape[-1])
+    scale = problem.output_scale
     with np.errstate(all="ignore"):
         linearised = linearise(problem)
         for layer, parameters in enumerate(problem.parameters):

@@ -2,16 +2,35 @@
 
 δ_j = (ℓ(a_j + h) − ℓ(a_j − h)) / 2h for each unit and example, with h near the cube root of the machine
 epsilon, where truncation and rounding errors balance (Press et al., Numerical Recipes, 3rd ed., section 5.7).
+Beyond a budget some units of each layer are drawn at random.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
+from reference_impl.array import Array
+from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.engine.estimate import Answer
+from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.lazy_products import gradient_from_deltas
-from verifier.engine.perturbation import penalty_differences, sampled_units, sampling_note, unit_slopes
+from verifier.engine.perturbation import (
+    RELATIVE_STEP,
+    SIDES,
+    central_difference,
+    moved_units,
+    moves_of,
+    penalty_differences,
+    responses,
+)
 from verifier.engine.rounding_allowance import Rounding
 from verifier.report.model import Uncertainty
+
+BUDGET = 400_000_000  # multiplications per problem; all units of 784-128-64-10 take 60 million
+LEAST = 4  # minimum of units per layer, whatever they cost
+_ACTIVATION_COST = 20  # multiplications that one value of an activation counts as
 
 
 def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
@@ -26,9 +45,84 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
     samples = sampled_units(problem)
     with np.errstate(all="ignore"):  # overflow ends in an infinite error
         deltas = [
-            unit_slopes(problem, trace, layer, sample.units, middle, noise)
+            _unit_slopes(problem, trace, layer, sample.units, middle, noise)
             for layer, sample in enumerate(samples)
         ]
         penalties = [penalty_differences(problem, penalty) for penalty in problem.risk.penalties]
     estimates = gradient_from_deltas(problem, trace.z, deltas, penalties)
     return Answer(estimates, Uncertainty.ESTIMATE, sampling_note(samples))
+
+
+def _unit_slopes(
+    problem: Problem, trace: Trace, layer: int, units: Array, middle: Array, noise: Array
+) -> Estimate:
+    """Return the derivative of each example's loss along each unit of a layer, (N, out).
+
+    units: those that are moved; the error of the others is infinite, as it is where a kink may lie between
+    the two sides. middle, noise: each example's loss, and its rounding error, (N, 1).
+    """
+    a = trace.a[layer]
+    h = RELATIVE_STEP * np.maximum(np.abs(a), 1.0)
+    steps = (a + np.array(SIDES)[:, None, None] * h) - a  # the steps that are added after rounding
+    value, error = np.zeros_like(a), np.full_like(a, np.inf)
+    for chunk in responses(problem, trace, layer, len(units), len(SIDES), moves_of(steps, units)):
+        moved = moved_units(units, chunk.moves, a.shape[1])
+        losses, unit_steps = chunk.losses.swapaxes(1, 2), steps[:, :, moved]
+        value[:, moved], difference_error = central_difference(losses, middle, unit_steps, noise)
+        error[:, moved] = np.where(chunk.smooth.T, difference_error, np.inf)
+    return Estimate(value, error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Sampled units of one layer, in ascending order. among: the number of units of the layer."""
+
+    units: Array
+    among: int
+
+    @property
+    def whole(self) -> bool:
+        """True if all units are sampled."""
+        return len(self.units) == self.among
+
+
+def sampled_units(problem: Problem) -> list[Sample]:
+    """Return the units to perturb in every layer.
+
+    The random seed depends only on the shape of the network, so the sample is reproducible.
+    """
+    widths = [parameters.weight.shape[1] for parameters in problem.parameters]
+    evaluations = len(SIDES) * len(problem.batch.inputs)
+    costs = [evaluations * _cost(widths[layer:]) for layer in range(len(widths))]
+    if sum(cost * width for cost, width in zip(costs, widths, strict=True)) <= BUDGET:
+        return [Sample(np.arange(width), width) for width in widths]
+    samples = []
+    for layer, (cost, width) in enumerate(zip(costs, widths, strict=True)):
+        count = min(width, max(LEAST, BUDGET // len(widths) // cost))
+        units = np.random.default_rng([layer, *widths]).choice(width, count, replace=False)
+        samples.append(Sample(np.sort(units), width))
+    return samples
+
+
+def sampling_note(samples: Sequence[Sample]) -> str:
+    """Return a note on the sampled units and the risk of missing an error; empty if all are sampled."""
+    if all(sample.whole for sample in samples):
+        return ""
+    parts = [
+        f"{len(sample.units)} of {sample.among} units of layer {layer}"
+        for layer, sample in enumerate(samples)
+        if not sample.whole
+    ]
+    fewest = min(len(sample.units) for sample in samples if not sample.whole)
+    miss_probability = 0.9**fewest
+    return (
+        f"drawn at random: {', '.join(parts)}, with every weight of theirs; were a tenth of a layer's units "
+        f"wrong, the draw would miss them with probability {miss_probability:.1g} at most"
+    )
+
+
+def _cost(widths: Sequence[int]) -> int:
+    """Return the multiplications per example from a perturbed unit in the first of the layers to the end."""
+    later = widths[1:]
+    products = sum(before * after for before, after in pairwise(later))
+    return products + _ACTIVATION_COST * max(1, sum(later))

@@ -71,7 +71,7 @@ def _layer_estimate(problem: Problem, float64_rounding: Rounding, layer: int) ->
     steps = (flat + _SIDES[:, None] * RELATIVE_STEP * np.maximum(np.abs(flat), 1.0)) - flat
     width = steps[0] - steps[1]
     value, error = np.empty(flat.size), np.empty(flat.size)
-    scale = problem.risk.example_scale(problem.batch.size)
+    scale = problem.example_scale
 
     def differentiate(chunk: slice) -> None:
         weights = np.arange(chunk.start, chunk.stop)

@@ -11,7 +11,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.network import named
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.formulas import PRECISION_IS_GLOBAL, PowerSeries
 from verifier.engine.functions.formulas import function_formula, loss_formula
@@ -125,7 +125,7 @@ class _Recursion:
 
     def _output_delta(self, a: list[Array], z: list[Array], derivatives: list[Array | None]) -> Array:
         risk, batch = self._problem.risk, self._problem.batch
-        terms, of_preactivation = terms_of_last_layer(self._problem)
+        terms, of_preactivation = self._problem.terms, self._problem.of_preactivation
         point = a[-1] if of_preactivation else z[-1]
         targets = batch.targets
         columns = []
@@ -161,7 +161,7 @@ class _Recursion:
         return any(bool(x == kink.at) for kink in kinks for x in a.ravel())
 
     def _loss_at_kink(self, outputs: Array) -> bool:
-        terms, _ = terms_of_last_layer(self._problem)
+        terms = self._problem.terms
         if terms.kink_distance is None:
             return False
         zero = self._flint.arb(0)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
 from verifier.engine.estimate import Answer, WithinRounding
 from verifier.engine.functions.torch_twins import function_in_torch, loss_in_torch
 from verifier.engine.rounding_allowance import Rounding
@@ -58,8 +58,7 @@ def _risk(torch: ModuleType, problem: Problem, leaves: dict[str, Any]) -> Any:
         z = function_in_torch(layer.activation, torch, a)
         if index in batch.masks:
             z = z * torch.from_numpy(batch.masks[index].copy())
-    form, of_preactivation = terms_of_last_layer(problem)
-    terms = loss_in_torch(form, torch, a if of_preactivation else z, targets)
+    terms = loss_in_torch(problem.terms, torch, a if problem.of_preactivation else z, targets)
     rows = terms
     if terms.dim() > 1:
         rows = terms.mean(dim=-1) if risk.outputs == "mean" else terms.sum(dim=-1)

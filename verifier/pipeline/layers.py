@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reference_impl.network import named
-from reference_impl.problem import Problem, terms_of_last_layer
+from reference_impl.problem import Problem
 from verifier.diagnosis.search import diagnose
 from verifier.documents.graph import read_graph
 from verifier.documents.importers.common import ImportRefused
@@ -241,9 +241,12 @@ def _widened(submission: Submission) -> bool:
     if submission.precision.name == "float64":
         return False
     norms = {penalty.norm for penalty in problem.risk.penalties}
-    terms, _ = terms_of_last_layer(problem)
     layers = problem.network.layers
-    return "l1" in norms or terms.kink_distance is not None or any(row.activation.kinks for row in layers)
+    return (
+        "l1" in norms
+        or problem.terms.kink_distance is not None
+        or any(row.activation.kinks for row in layers)
+    )
 
 
 def _of_loss(loss: LossReport) -> Iterator[ReportWarning]:

@@ -10,12 +10,12 @@ from reference_impl.losses import Penalty
 from tests.drawing import draw_problem
 from tests.verifier.builders import document_of_problem
 from verifier import verify
-from verifier.engine import perturbation as sampled_units
 from verifier.engine.lazy_products import ALL, LazyEstimates
 from verifier.engine.rounding_allowance import rounding
 from verifier.judging.fast_path import accept_if_correct
 from verifier.judging.statistics import BLOCK
 from verifier.oracles import answer_of
+from verifier.oracles import finite_differences as sampled_units
 from verifier.problem.precision import PRECISIONS
 
 SUMMED_OTHERWISE = 1e-13  # relative to the largest: a product of few rows may add in another order

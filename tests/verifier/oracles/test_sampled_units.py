@@ -7,8 +7,8 @@ from reference_impl import backpropagate, named
 from tests.drawing import draw_problem
 from tests.verifier.builders import document_of_problem
 from verifier import verify
-from verifier.engine import perturbation as sampled_units
-from verifier.engine.perturbation import LEAST, sampling_note
+from verifier.oracles import finite_differences as sampled_units
+from verifier.oracles.finite_differences import LEAST, sampling_note
 
 
 @pytest.fixture
