@@ -24,7 +24,7 @@ from verifier.problem.errors import (
 )
 from verifier.problem.other_words import ACTIVATIONS as OTHER_ACTIVATIONS
 from verifier.problem.other_words import AS_GRAPH, LAYER_FIELDS
-from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention, to_internal_layout
+from verifier.problem.submission import EXAMPLE_AXES, WEIGHT_LAYOUTS, Convention
 
 Shape: TypeAlias = tuple[int, ...]
 
@@ -172,6 +172,15 @@ def _bias_shapes(shape: Shape) -> list[Shape]:
     return [shape, (1, *shape), (*shape, 1)] if len(shape) == 1 else [shape]
 
 
+def to_internal_layout(arrays: Mapping[str, Array], convention: Convention) -> dict[str, Array]:
+    """Return parameters, or their gradients, by name: weights (in, out), biases (out,)."""
+    transposed = convention.weights == "out_in"
+    return {
+        name: array.ravel() if name.endswith(".bias") else array.T if transposed else array
+        for name, array in arrays.items()
+    }
+
+
 def read_parameters(
     document: dict[str, Any], expected: Mapping[str, Shape], convention: Convention, errors: ErrorCollector
 ) -> tuple[tuple[LayerParameters, ...] | None, dict[str, Shape]]:
@@ -272,7 +281,7 @@ def read_gradients(
     shapes: Mapping[str, Shape],
     errors: ErrorCollector,
 ) -> dict[str, Array]:
-    """Return the gradients by parameter, in the layout of the submission.
+    """Return the gradients by parameter, in internal layout.
 
     expected: as in `read_parameters`.
     shapes: the submitted shapes of the valid parameters, which gradients must have, too.
@@ -296,4 +305,5 @@ def read_gradients(
         exchanged = f"that is the shape of {others[0]}: were two exchanged?" if others else ""
         if _check_shape(array, accepted_shapes, ("gradients", name), remedy, errors, exchanged):
             arrays[name] = array.reshape(shape)
-    return {name: array for name, array in arrays.items() if array is not None}
+    valid = {name: array for name, array in arrays.items() if array is not None}
+    return to_internal_layout(valid, convention)

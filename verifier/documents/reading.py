@@ -36,7 +36,6 @@ from verifier.problem.submission import (
     GraphSubmission,
     Submission,
     examples_to_internal,
-    to_internal_layout,
 )
 
 
@@ -280,11 +279,10 @@ def _read_dense(document: Any) -> Submission:
     assert inputs is not None
     assert targets is not None
     problem = Problem(network, parameters, Batch(inputs, targets, masks), loss[0])
-    internal = to_internal_layout(gradients, convention)
     return Submission(
         name,
         problem,
-        internal,
+        gradients,
         precision,
         reported,
         tolerance,

@@ -3,7 +3,7 @@
 `x` and `u` are whole arrays. `axes` count from the end, since an axis of perturbations may stand in front.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,10 @@ class Numbers:
     def constant(self, values: Array) -> Any:
         """Return constants as numbers of this arithmetic."""
         return values
+
+    def constants(self, arrays: Iterable[tuple[str, Array]]) -> dict[str, Any]:
+        """Return constants by name."""
+        return {name: self.constant(array) for name, array in arrays}
 
     def shape(self, x: Any) -> Shape:
         """Return the shape of x."""
@@ -72,14 +76,16 @@ class Numbers:
         product = self.matmul(x, w)
         return product if b is None else self.plus(product, b)
 
-    def affine_pulled(self, w: Any, u: Any) -> Any:
-        """Return the vector-Jacobian product of x W + b by x."""
-        return self.matmul(u, self.move(np.transpose, w))
+    def affine_vjp(
+        self, x: Any, w: Any, u: Any, *, of_x: bool = True, with_bias: bool = True
+    ) -> tuple[Any, ...]:
+        """Return the vector-Jacobian products of x W + b by x, W and b. Those of W may be lazy.
 
-    def parameters_pulled(self, x: Any, u: Any, *, with_bias: bool) -> tuple[Any, ...]:
-        """Return the vector-Jacobian products of x W + b by W and b. They may be lazy."""
-        of_w = self.matmul(self.move(np.transpose, x), u)
-        return (of_w, self.total(u, (-2,))) if with_bias else (of_w,)
+        of_x: False to return None for that by x. with_bias: False if there is no b.
+        """
+        by_x = self.matmul(u, self.move(np.transpose, w)) if of_x else None
+        by_w = self.matmul(self.move(np.transpose, x), u)
+        return (by_x, by_w, self.total(u, (-2,))) if with_bias else (by_x, by_w)
 
     def total(self, x: Any, axes: tuple[int, ...], keepdims: bool = False) -> Any:
         """Return the sum over some axes."""

@@ -174,7 +174,7 @@ def values_of(problem: GraphProblem, arithmetic: Any, *, with_output: bool = Tru
     values = BatchedValues(batches, arithmetic)
     nodes = problem.nodes if with_output else [node for node in problem.nodes if node.name != problem.output]
     if not batches.sizes:  # no node is stacked with others
-        numbers = {name: arithmetic.constant(array) for name, array in problem.leaves()}
+        numbers = arithmetic.constants(problem.leaves())
         values.by_name.update(continued(numbers, nodes, arithmetic))
         return values
     for name, array in problem.leaves():
@@ -228,7 +228,7 @@ def gradients_of(
 ) -> BatchedValues:
     """Return ∂output/∂v by plain name, for what is requested and for all between it and the output.
 
-    Absent names have gradient 0. Gradients of leaves may be lazy (see `Numbers.parameters_pulled`).
+    Absent names have gradient 0. Gradients of leaves may be lazy (see `Numbers.affine_vjp`).
     kinks: by node, where every slope of the subdifferential counts.
     """
     kinks = kinks or {}
@@ -266,9 +266,8 @@ def requested_gradients(
     """Return the gradients in `requested`, exact zeros where the output does not depend on a value."""
     gradients = gradients_of(problem, values, arithmetic, kinks)
     by_name = gradients if values.bands.sizes else gradients.by_name
-    shapes = problem.shapes()
     return {
-        key: by_name[name] if name in by_name else arithmetic.constant(np.zeros(shapes[name]))
+        key: by_name[name] if name in by_name else arithmetic.constant(np.zeros(problem.shapes()[name]))
         for key, name in problem.requested_names.items()
     }
 

@@ -7,7 +7,7 @@ products with the rests, 2⁻ᵇ as large, are rounded. Source: Ozaki, Ogita, Oi
 59 (2012), 95-118, with two slices.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, log2, prod
@@ -265,6 +265,9 @@ class IntervalNumbers(Numbers):
     negative = staticmethod(negative)
     times = staticmethod(times)
 
+    def constants(self, arrays: Iterable[tuple[str, Array]]) -> dict[str, Interval]:
+        return {name: exact(array) for name, array in arrays}
+
     def shape(self, x: Interval | Factors) -> Shape:
         return x.shape if isinstance(x, Factors) else x.middle.shape
 
@@ -289,14 +292,12 @@ class IntervalNumbers(Numbers):
         product = self._product(x, w).rows(...)
         return product if b is None else plus(product, b)
 
-    def affine_pulled(self, w: Interval, u: Interval) -> Interval:
-        return self._product(u, transpose(w)).rows(...)
-
-    def parameters_pulled(
-        self, x: Interval, u: Interval, *, with_bias: bool
-    ) -> tuple[Interval | Factors, ...]:
-        of_w = self._product(transpose(x), u)
-        return (of_w, total(u, axis=0)) if with_bias else (of_w,)
+    def affine_vjp(
+        self, x: Interval, w: Interval, u: Interval, *, of_x: bool = True, with_bias: bool = True
+    ) -> tuple[Interval | Factors | None, ...]:
+        by_x = self._product(u, transpose(w)).rows(...) if of_x else None
+        by_w = self._product(transpose(x), u)
+        return (by_x, by_w, total(u, axis=0)) if with_bias else (by_x, by_w)
 
     def total(self, x: Interval, axes: tuple[int, ...], keepdims: bool = False) -> Interval:
         if not axes:

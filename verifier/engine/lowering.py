@@ -31,7 +31,8 @@ _LOWERED: WeakKeyDictionary[Problem, GraphProblem] = WeakKeyDictionary()  # ever
 def lowered(problem: Problem) -> GraphProblem:
     """Return the graph of the data's risk, with the gradients of all parameters asked.
 
-    If the loss is a function of the last pre-activation, the last activation has no node.
+    If the loss is a function of the last pre-activation, the last activation has no node; an identity without
+    a mask has none either.
     """
     graph = _LOWERED.get(problem)
     if graph is None:
@@ -48,8 +49,10 @@ def _graph_of(problem: Problem) -> GraphProblem:
     for index, layer in enumerate(problem.network.layers):
         nodes.append(_affine(index, point, shape, parameters, batch.inputs))
         point, shape = nodes[-1].name, nodes[-1].shape
-        if index < last or not of_preactivation:
-            options = {"function": layer.activation, "mask": batch.masks.get(index)}
+        mask = batch.masks.get(index)
+        is_identity = layer.activation.name == "identity" and mask is None
+        if not is_identity and (index < last or not of_preactivation):
+            options = {"function": layer.activation, "mask": mask}
             operation = ACTIVATION if layer.activation.kinks else SMOOTH_ACTIVATION
             nodes.append(Node(activated(index), operation, (point,), options, (shape,), shape, {}))
             point = nodes[-1].name

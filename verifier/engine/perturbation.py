@@ -60,6 +60,26 @@ def penalty_differences(problem: Problem, penalty: Penalty) -> dict[str, Estimat
     return estimates
 
 
+def unit_slopes(
+    problem: Problem, trace: Trace, layer: int, units: Array, middle: Array, noise: Array
+) -> Estimate:
+    """Return the derivative of each example's loss along each unit of a layer, (N, out).
+
+    units: those that are moved; the error of the others is infinite, as it is where a kink may lie between
+    the two sides. middle, noise: each example's loss, and its rounding error, (N, 1).
+    """
+    a = trace.a[layer]
+    h = RELATIVE_STEP * np.maximum(np.abs(a), 1.0)
+    steps = (a + np.array(SIDES)[:, None, None] * h) - a  # the steps that are added after rounding
+    value, error = np.zeros_like(a), np.full_like(a, np.inf)
+    for chunk in responses(problem, trace, layer, len(units), len(SIDES), moves_of(steps, units)):
+        moved = _moved_units(units, chunk.moves, a.shape[1])
+        losses, unit_steps = chunk.losses.swapaxes(1, 2), steps[:, :, moved]
+        value[:, moved], difference_error = central_difference(losses, middle, unit_steps, noise)
+        error[:, moved] = np.where(chunk.smooth.T, difference_error, np.inf)
+    return Estimate(value, error)
+
+
 CHUNK = 1 << 16  # numbers in one intermediate array: 512 kB of float64, half a core's cache
 
 _FEW_ROWS = 8  # rows; for fewer, a product costs less than its call
@@ -111,13 +131,13 @@ def moves_of(steps: Array, units: Array) -> Callable[[slice], Moves]:
     """Return a function from a chunk to perturbations of `units`. Shapes: steps (sides, N, all units)."""
 
     def moves(chunk: slice) -> Moves:
-        moved = moved_units(units, chunk, steps.shape[-1])
+        moved = _moved_units(units, chunk, steps.shape[-1])
         return Moves(moved, steps[:, :, moved].transpose(0, 2, 1))
 
     return moves
 
 
-def moved_units(units: Array, chunk: slice, width: int) -> Array | slice:
+def _moved_units(units: Array, chunk: slice, width: int) -> Array | slice:
     """Return an index of the units of a chunk; a slice if all units are moved, which copies nothing."""
     return chunk if len(units) == width else units[chunk]
 

@@ -157,6 +157,17 @@ class RoundingArithmetic:
             deviation = np.hypot(deviation, properties.library_error(a))
         return np.asarray(deviation)
 
+    def of_activation(
+        self, function: Activation, a: Array, a_deviation: Array, z: Array, mask: Array | None = None
+    ) -> Array:
+        """Return the deviation of z = g(a), times a mask or None, rounded once."""
+        deviation = self.of_function(function, a, a_deviation)
+        return self.rounded(deviation if mask is None else deviation * np.abs(mask), z)
+
+    def rounded(self, deviation: Array, values: Array) -> Array:
+        """Return the deviation after one more rounding of the values."""
+        return np.asarray(np.hypot(deviation, self.stored(values)))
+
     def of_vjp(
         self, function: Activation, a: Array, a_deviation: Array, upstream: Array, upstream_deviation: Array
     ) -> Array:

@@ -51,10 +51,10 @@ def forward_deviations(
             problem.parameters[index - 1].weight.T if index else None,
         )
         a_deviations.append(deviation)
-        deviation = arithmetic.of_function(layer.activation, trace.a[index], deviation)
-        if index in problem.batch.masks:
-            deviation = deviation * np.abs(problem.batch.masks[index])
-        z_deviations.append(np.hypot(deviation, arithmetic.stored(trace.z[index + 1])))
+        mask = problem.batch.masks.get(index)
+        z_deviations.append(
+            arithmetic.of_activation(layer.activation, trace.a[index], deviation, trace.z[index + 1], mask)
+        )
     return a_deviations, z_deviations
 
 
@@ -84,14 +84,13 @@ def backward_deviations(
         deviation = arithmetic.of_vjp(
             function, trace.a[index], forward.a[index], upstream, upstream_deviation
         )
-        return np.asarray(np.hypot(deviation, arithmetic.stored(delta[index])))
+        return arithmetic.rounded(deviation, delta[index])
 
     if of_preactivation:
-        deviations = [np.hypot(slope_deviation, arithmetic.stored(delta[last]))]
+        deviations = [arithmetic.rounded(slope_deviation, delta[last])]
     else:
         upstream = terms.gradient(point, targets) * scale
-        upstream_deviation = np.hypot(slope_deviation, arithmetic.stored(upstream))
-        deviations = [through_activation(last, upstream, upstream_deviation)]
+        deviations = [through_activation(last, upstream, arithmetic.rounded(slope_deviation, upstream))]
     for index in reversed(range(last)):
         transposed_weight, above = weights[index + 1].T, delta[index + 1]
         upstream = above @ transposed_weight

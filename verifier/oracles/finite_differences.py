@@ -12,19 +12,10 @@ from itertools import pairwise
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import Trace
 from reference_impl.problem import Problem
-from verifier.engine.estimate import Answer, Estimate
+from verifier.engine.estimate import Answer
 from verifier.engine.lazy_products import gradient_from_deltas
-from verifier.engine.perturbation import (
-    RELATIVE_STEP,
-    SIDES,
-    central_difference,
-    moved_units,
-    moves_of,
-    penalty_differences,
-    responses,
-)
+from verifier.engine.perturbation import SIDES, penalty_differences, unit_slopes
 from verifier.engine.rounding_allowance import Rounding
 from verifier.report.model import Uncertainty
 
@@ -45,32 +36,12 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
     samples = sampled_units(problem)
     with np.errstate(all="ignore"):  # overflow ends in an infinite error
         deltas = [
-            _unit_slopes(problem, trace, layer, sample.units, middle, noise)
+            unit_slopes(problem, trace, layer, sample.units, middle, noise)
             for layer, sample in enumerate(samples)
         ]
         penalties = [penalty_differences(problem, penalty) for penalty in problem.risk.penalties]
     estimates = gradient_from_deltas(problem, trace.z, deltas, penalties)
     return Answer(estimates, Uncertainty.ESTIMATE, sampling_note(samples))
-
-
-def _unit_slopes(
-    problem: Problem, trace: Trace, layer: int, units: Array, middle: Array, noise: Array
-) -> Estimate:
-    """Return the derivative of each example's loss along each unit of a layer, (N, out).
-
-    units: those that are moved; the error of the others is infinite, as it is where a kink may lie between
-    the two sides. middle, noise: each example's loss, and its rounding error, (N, 1).
-    """
-    a = trace.a[layer]
-    h = RELATIVE_STEP * np.maximum(np.abs(a), 1.0)
-    steps = (a + np.array(SIDES)[:, None, None] * h) - a  # the steps that are added after rounding
-    value, error = np.zeros_like(a), np.full_like(a, np.inf)
-    for chunk in responses(problem, trace, layer, len(units), len(SIDES), moves_of(steps, units)):
-        moved = moved_units(units, chunk.moves, a.shape[1])
-        losses, unit_steps = chunk.losses.swapaxes(1, 2), steps[:, :, moved]
-        value[:, moved], difference_error = central_difference(losses, middle, unit_steps, noise)
-        error[:, moved] = np.where(chunk.smooth.T, difference_error, np.inf)
-    return Estimate(value, error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

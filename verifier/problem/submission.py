@@ -29,15 +29,6 @@ class Convention:
     bias_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def to_internal_layout(arrays: Mapping[str, Array], convention: Convention) -> dict[str, Array]:
-    """Return parameters, or their gradients, by name: weights (in, out), biases (out,)."""
-    transposed = convention.weights == "out_in"
-    return {
-        name: array.ravel() if name.endswith(".bias") else array.T if transposed else array
-        for name, array in arrays.items()
-    }
-
-
 def examples_to_internal(array: Array, convention: Convention) -> Array:
     """Return inputs, row targets or masks in the shape (N, …)."""
     return array.T if convention.examples == "columns" and array.ndim == 2 else array

@@ -5,12 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from verifier.problem.submission import (
-    Convention,
-    examples_to_internal,
-    to_internal_layout,
-    to_submitted_layout,
-)
+from verifier.documents.network import to_internal_layout
+from verifier.problem.submission import Convention, examples_to_internal, to_submitted_layout
 
 WEIGHT = np.arange(12.0).reshape(3, 4)  # (in, out)
 

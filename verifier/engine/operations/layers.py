@@ -38,8 +38,8 @@ def _vjp_affine(
     A: Any, node: Node, operands: Sequence[Any], value: Any, upstream: Any, kinks: Array | None
 ) -> tuple[Any, ...]:
     x, w, *bias = operands
-    of_x = None if 0 in node.data else A.affine_pulled(w, upstream)
-    return of_x, *A.parameters_pulled(x, upstream, with_bias=bool(bias))
+    products: tuple[Any, ...] = A.affine_vjp(x, w, upstream, of_x=0 not in node.data, with_bias=bool(bias))
+    return products
 
 
 AFFINE = _operation(
