@@ -82,7 +82,8 @@ def __getattr__(name: str) -> Any:
     if name == "ServiceError":
         return import_module("gradjury.client.errors").ServiceError
     home = _IMPORTERS if name.startswith("from_") else "verifier"
-    return getattr(import_package(home), name)
+    value = globals()[name] = getattr(import_package(home), name)  # the next time it is found at once
+    return value
 
 
 def __dir__() -> list[str]:

@@ -1,12 +1,14 @@
 """A problem, on which the gradient ∂R/∂w depends and nothing else does, and the value of its risk R."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 
 from reference_impl.array import Array, row_sums
 from reference_impl.losses import NORMS, Penalty, Risk, Terms
-from reference_impl.network import Batch, LayerParameters, Network, Parameters, Trace
+from reference_impl.network import Batch, LayerParameters, Network, Parameters, Trace, named
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -29,6 +31,8 @@ class Problem:
         True if the terms are functions of the last pre-activation. The logarithm of a softmax or a sigmoid
         is computed as one function of it, so that no probability is rounded to 0 first. In all other cases
         the terms are functions of the output.
+    arrays : mapping of str to array
+        The parameters by name, such as ``layers.0.weight``, layer by layer.
     output_scale, example_scale : float
         The factor of one output's term within its example's loss, and of that loss within the risk.
 
@@ -47,6 +51,7 @@ class Problem:
     parameters: Parameters
     batch: Batch
     risk: Risk
+    arrays: Mapping[str, Array] = field(init=False)
     terms: Terms = field(init=False)
     of_preactivation: bool = field(init=False)
     output_scale: float = field(init=False)
@@ -56,6 +61,7 @@ class Problem:
         risk, batch, last = self.risk, self.batch, len(self.network.layers) - 1
         name = self.network.layers[last].activation.name
         fused = risk.on == "probabilities" and last not in batch.masks and name in risk.loss.of_preactivation
+        object.__setattr__(self, "arrays", MappingProxyType(dict(named(self.parameters))))
         object.__setattr__(self, "of_preactivation", fused)
         terms = risk.loss.of_preactivation[name] if fused else risk.loss.on[risk.on]
         object.__setattr__(self, "terms", terms)
@@ -117,6 +123,12 @@ def risk_value(problem: Problem, trace: Trace) -> float:
     2.0
     """
     return risk_of_losses(problem, example_losses(problem, trace.a[-1], trace.outputs))
+
+
+def losses_and_risk(problem: Problem, values: Array) -> tuple[Array, float]:
+    """Return the loss of each example, and R, from the terms of all outputs, shape (N, out)."""
+    losses = losses_of_terms(problem, values)
+    return losses, risk_of_losses(problem, losses)
 
 
 def risk_of_losses(problem: Problem, losses: Array) -> float:

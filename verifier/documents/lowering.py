@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.problem.precision import round_to_precision
 from verifier.problem.submission import Submission
@@ -33,7 +32,7 @@ def graph_document(submission: Submission, *, fused: bool = True) -> dict[str, A
     document |= {
         "network": {"inputs": list(inputs), "nodes": nodes, "output": nodes[-1]["name"]},
         "inputs": inputs,
-        "parameters": dict(named(problem.parameters)),
+        "parameters": dict(problem.arrays),
         "gradients": dict(submission.gradients),
         "precision": submission.precision.name,
         "tolerance": {"rtol": submission.tolerance.rtol, "atol": submission.tolerance.atol},
@@ -53,7 +52,7 @@ def nodes_at_kinks(submission: Submission, kinks: Sequence[Array], loss_kinks: A
     reached = {f"z{index}": mask for index, mask in enumerate(kinks) if mask.any()}
     if loss_kinks.any():
         reached[_KINKED_STEPS[problem.risk.loss.name]] = loss_kinks
-    arrays = dict(named(problem.parameters))
+    arrays = dict(problem.arrays)
     for place, (_, norm, name) in enumerate(_penalised(problem)):
         at_zero = round_to_precision(arrays[name], submission.precision) == 0
         if norm == "l1" and at_zero.any():
@@ -120,7 +119,7 @@ def _risk(problem: Problem, outputs: str, fused: bool) -> Nodes:
 
 def _penalised(problem: Problem) -> Iterator[tuple[float, str, str]]:
     for penalty in problem.risk.penalties:
-        for name, _ in named(problem.parameters):
+        for name in problem.arrays:
             if penalty.biases or name.endswith(".weight"):
                 yield penalty.coefficient(problem.batch.size), penalty.norm, name
 

@@ -47,16 +47,24 @@ _MOST_UNITS = 2**31
 _LAYER_FIELDS = ("in", "out", "activation", "bias", "kind")
 
 
-def read_network(document: Any, path: Path, errors: ErrorCollector) -> tuple[Network | None, Convention]:
-    """Return the network, None if a layer is malformed, and the layouts of its arrays."""
+def read_network(
+    document: Any, path: Path, errors: ErrorCollector
+) -> tuple[Network | None, Convention, dict[str, Shape]]:
+    """Return the network, the layouts of its arrays, and the shape of every parameter in that layout.
+
+    The network is None, and no shape is known, if a layer is malformed.
+    """
     if not isinstance(document, dict):
         remedy = 'such as {"layers": [{"in": 3, "out": 4, "activation": "tanh"}, {"in": 4, "out": 2}]}'
         errors.add(path, "a network, an object with a list of layers", describe(document), remedy)
-        return None, Convention()
+        return None, Convention(), {}
     if document.keys() - _FIELDS:
         check_fields(document, _FIELDS, path, errors)
-    weights = read_choice(document.get("weights", "in_out"), WEIGHT_LAYOUTS, (*path, "weights"), errors)
-    examples = read_choice(document.get("examples", "rows"), EXAMPLE_AXES, (*path, "examples"), errors)
+    weights, examples = document.get("weights", "in_out"), document.get("examples", "rows")
+    if not isinstance(weights, str) or weights not in WEIGHT_LAYOUTS:
+        weights = read_choice(weights, WEIGHT_LAYOUTS, (*path, "weights"), errors)
+    if not isinstance(examples, str) or examples not in EXAMPLE_AXES:
+        examples = read_choice(examples, EXAMPLE_AXES, (*path, "examples"), errors)
     layers = document.get("layers")
     network = None
     if not isinstance(layers, list) or not layers:
@@ -64,7 +72,8 @@ def read_network(document: Any, path: Path, errors: ErrorCollector) -> tuple[Net
         errors.add((*path, "layers"), "a list of at least one layer", actual)
     else:
         network = _read_layers(layers, (*path, "layers"), errors)
-    return network, Convention(weights or "in_out", examples or "rows")
+    convention = Convention(weights or "in_out", examples or "rows")
+    return network, convention, {} if network is None else _parameter_shapes(network, convention)
 
 
 def _read_layers(documents: list[Any], path: Path, errors: ErrorCollector) -> Network | None:
@@ -156,7 +165,7 @@ def activation_document(row: Activation) -> str | dict[str, Any]:
 _TRANSPOSE_REMEDY = "transpose the gradient; it has its parameter's shape"
 
 
-def parameter_shapes(network: Network, convention: Convention) -> dict[str, Shape]:
+def _parameter_shapes(network: Network, convention: Convention) -> dict[str, Shape]:
     """Return the shape of every parameter by name, in order, as submissions of this layout have it."""
     shapes: dict[str, Shape] = {}
     for index, layer in enumerate(network.layers):

@@ -8,14 +8,14 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.losses import Loss, Risk
-from reference_impl.network import Batch, Network, named
+from reference_impl.network import Batch, Network
 from reference_impl.problem import Problem
 from verifier.documents.arrays import read_array, read_arrays
 from verifier.documents.graph import read_graph
 from verifier.documents.layer_kinds import has_layer_kinds, read_layer_kinds
 from verifier.documents.lowering import graph_document
 from verifier.documents.names import NAMES, with_known_names
-from verifier.documents.network import parameter_shapes, read_gradients, read_network, read_parameters
+from verifier.documents.network import read_gradients, read_network, read_parameters
 from verifier.documents.tolerance import read_precision, read_reported_loss, read_tolerance
 from verifier.problem.errors import (
     SHOWN,
@@ -241,10 +241,9 @@ def _read_dense(document: Any) -> Submission:
         errors.add("/name", "a string", describe(name))
     elif name is not None and not name.isascii() and name != replace_surrogates(name):
         errors.add("/name", "a string that UTF-8 can hold", describe(name), "remove lone surrogates")
-    network, convention = None, Convention()
+    network, convention, expected = None, Convention(), dict[str, tuple[int, ...]]()
     if "network" in document:
-        network, convention = read_network(document["network"], ("network",), errors)
-    expected = {} if network is None else parameter_shapes(network, convention)
+        network, convention, expected = read_network(document["network"], ("network",), errors)
     submitted: dict[str, dict[str, str]] = {}
     if network is not None:
         document, submitted = with_known_names(document, expected, errors)
@@ -408,4 +407,4 @@ def sizes_of(claim: AnySubmission) -> list[int]:
 def _parameters(claim: AnySubmission) -> Iterable[tuple[str, Array]]:
     if isinstance(claim, GraphSubmission):
         return claim.problem.parameters.items()
-    return named(claim.problem.parameters)
+    return claim.problem.arrays.items()

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from reference_impl.array import Array
-from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.documents.network import activation_document
 from verifier.problem.loss import loss_fields
@@ -58,7 +57,7 @@ def submission_to_document(submission: Submission) -> dict[str, Any]:
         },
         "loss": loss_fields(problem.risk),
         "parameters": {
-            name: to_submitted_layout(name, array, convention) for name, array in named(problem.parameters)
+            name: to_submitted_layout(name, array, convention) for name, array in problem.arrays.items()
         },
         "inputs": _in_submitted_axis(problem.batch.inputs, convention),
         "targets": _in_submitted_axis(problem.batch.targets, convention),

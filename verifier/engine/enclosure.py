@@ -1,6 +1,7 @@
 """Enclose gradients in intervals: values, bounds, and the subdifferential at kinks."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -86,7 +87,7 @@ def refined(
     """
     estimates = enclose(INTERVALS)
     if isinstance(estimates, LazyEstimates):
-        return _RefinableEstimates(estimates, enclose, scale)
+        return _RefinableEstimates(estimates.names, estimates, enclose, scale)
     return enclose(SHARP_INTERVALS) if _is_vague(estimates, scale) else estimates
 
 
@@ -111,21 +112,23 @@ def _enclosed(
 ) -> Mapping[str, Estimate]:
     reached = reached_kinks(values, _parts)
     reached |= {name: mask | reached.get(name, mask) for name, mask in kinks.items()}
-    enclosures = _Enclosures(requested_gradients(problem, values, arithmetic), penalty_slopes)
+    gradients = requested_gradients(problem, values, arithmetic)
+    enclosures = _Enclosures(problem.requested, gradients, penalty_slopes)
     if not reached and lazily:
         return enclosures
     widened = enclosures
     if reached:
-        widened = _Enclosures(requested_gradients(problem, values, arithmetic, reached), penalty_slopes)
+        gradients = requested_gradients(problem, values, arithmetic, reached)
+        widened = _Enclosures(problem.requested, gradients, penalty_slopes)
     return {key: _estimate(key, enclosures, widened) for key in problem.requested}
 
 
+@dataclass(eq=False)
 class _Enclosures(LazyEstimates):
     """Enclosures of gradients away from kinks, formed some rows at a time."""
 
-    def __init__(self, gradients: Mapping[str, Interval | Factors], penalty_slopes: Slopes) -> None:
-        super().__init__(tuple(gradients))
-        self._gradients, self._penalty_slopes = gradients, penalty_slopes
+    gradients: Mapping[str, Interval | Factors]
+    penalty_slopes: Slopes
 
     def _whole(self, name: str) -> Estimate:
         interval, _ = self.interval(name, ALL)
@@ -137,10 +140,10 @@ class _Enclosures(LazyEstimates):
 
     def interval(self, name: str, which: RowIndex) -> tuple[Interval, Array | float]:
         """Return the enclosure of some rows, and the half width of the subdifferential of its penalties."""
-        gradient = self._gradients[name]
+        gradient = self.gradients[name]
         interval = gradient if isinstance(gradient, Interval) and which is ALL else gradient.rows(which)
         half_width: Array | float = 0.0
-        for slope, width in self._penalty_slopes(name, which):
+        for slope, width in self.penalty_slopes(name, which):
             interval, half_width = plus(interval, slope), half_width + width
         return interval, half_width
 
@@ -170,36 +173,32 @@ def _error(interval: Interval, subgradient_radius: Array | float) -> Array:
     return interval.radius if known.all() else np.where(known, interval.radius, np.inf)
 
 
+@dataclass(eq=False)
 class _RefinableEstimates(LazyEstimates):
     """Estimates from plain products, replaced on demand by those from sharper products if they are vague."""
 
-    def __init__(
-        self,
-        plain: LazyEstimates,
-        enclose: Callable[[IntervalArithmetic], Mapping[str, Estimate]],
-        scale: Callable[[], Mapping[str, Array]],
-    ) -> None:
-        super().__init__(plain.names)
-        self._estimates, self._enclose, self._scale = plain, enclose, scale
-        self._is_final = False
+    estimates: LazyEstimates
+    enclose: Callable[[IntervalArithmetic], Mapping[str, Estimate]]
+    scale: Callable[[], Mapping[str, Array]]
+    _is_final: bool = field(default=False, init=False)
 
     def _whole(self, name: str) -> Estimate:
         self.sharpened()
-        return self._estimates[name]
+        return self.estimates[name]
 
     def rows(self, name: str, which: RowIndex) -> RowEstimates:
-        return self._estimates.rows(name, which)
+        return self.estimates.rows(name, which)
 
     def sharpened(self) -> bool:
         if self._is_final:
             return False
         self._is_final = True
-        if not _is_vague(self._estimates, self._scale):
+        if not _is_vague(self.estimates, self.scale):
             return False
-        sharp = self._enclose(SHARP_INTERVALS)
+        sharp = self.enclose(SHARP_INTERVALS)
         if not isinstance(sharp, LazyEstimates):
             return False  # sharper products reach a kink that plain products do not
-        self._estimates = sharp
+        self.estimates = sharp
         return True
 
 

@@ -10,11 +10,6 @@ from reference_impl.array import Array
 from verifier.report.model import Uncertainty
 
 
-def all_true(mask: Array) -> bool:
-    """True if every entry is True. On small arrays it is several times faster than `mask.all()`."""
-    return bool(np.count_nonzero(mask) == mask.size)
-
-
 class RoundingAllowance(Protocol):
     """Rounding errors and scales of gradients, by name."""
 
@@ -43,18 +38,18 @@ class Estimate:
         return self.error if self.subgradient_radius is None else self.error + self.subgradient_radius
 
 
+@dataclass(frozen=True, eq=False)
 class WithinRounding(Mapping[str, Estimate]):
     """Values whose errors are the rounding errors of the problem, computed only when they are needed.
 
     by_name: the values alone, for callers that compare them with a bound they already have.
     """
 
-    def __init__(self, values: Mapping[str, Array], float64_rounding: RoundingAllowance) -> None:
-        self.by_name = values
-        self._float64_rounding = float64_rounding
+    by_name: Mapping[str, Array]
+    float64_rounding: RoundingAllowance
 
     def __getitem__(self, name: str) -> Estimate:
-        return Estimate(self.by_name[name], self._float64_rounding.allowance[name])
+        return Estimate(self.by_name[name], self.float64_rounding.allowance[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.by_name)

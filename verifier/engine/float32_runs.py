@@ -12,7 +12,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.backpropagation import penalty_gradient
-from reference_impl.network import LayerParameters, Trace, named
+from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import Problem
 from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import numerical_properties
@@ -34,7 +34,7 @@ class Float32Gradient(LazyArrays):
     def __init__(
         self, problem: Problem, z: list[Array], delta: list[Array], penalties: list[LayerParameters] | None
     ) -> None:
-        super().__init__([name for name, _ in named(problem.parameters)])
+        super().__init__(list(problem.arrays))
         self._z, self._delta, self._penalties = z, delta, penalties
 
     def rows(self, name: str, which: RowIndex) -> Array:

@@ -179,7 +179,7 @@ class GraphRoundingArithmetic(Numbers):
 
     def losses(self, terms: Terms, f: RoundedValue, y: Array) -> RoundedValue:
         values = terms.value(f.value, y)
-        rows = RoundedValue(values, self._rounding.of_losses(terms, f.value, f.deviation, y, values))
+        rows = RoundedValue(values, self._rounding.of_terms(terms, f.value, f.deviation, y, values))
         return self.total(rows, (-1,))
 
     def loss_gradient(

@@ -20,11 +20,13 @@ from verifier.engine.functions.loss_properties import loss_properties
 from verifier.engine.functions.numerical_properties import numerical_properties, slopes_of_nearest_kink
 from verifier.engine.intervals import (
     FACTOR_ERROR,
-    SMALLEST,
+    UNDERFLOW,
     UNIT,
     Interval,
     IntervalNumbers,
     complement,
+    enclose_by_steepness,
+    enclose_piecewise_monotone,
     exact,
     inflated,
     minus,
@@ -38,7 +40,6 @@ from verifier.engine.intervals import (
 )
 
 ULPS = 4
-_UNDERFLOW = 2.0**-1020  # error of an exponential that leaves the normal numbers
 
 
 def value(function: Activation, x: Interval) -> Interval:
@@ -49,10 +50,10 @@ def value(function: Activation, x: Interval) -> Interval:
     if interval is None:
         return _OF_ROWS[function.name][0](x)
     if interval.steepness is not None:
-        return _enclose_by_steepness(x, interval.steepness, function.forward, interval.value_error)
-    return _enclose_piecewise_monotone(
-        x.middle,
-        x.ends,
+        return enclose_by_steepness(x, interval.steepness, function.forward, interval.value_error)
+    return enclose_piecewise_monotone(
+        x,
+        None,
         function.forward,
         interval.value_error,
         interval.turning_points,
@@ -71,15 +72,18 @@ def slope(activation: Activation, a: Interval, kinks: Array | None) -> Interval:
     assert interval is not None
     assert derivative is not None
     if interval.steepness is not None:
-        return _enclose_by_steepness(a, interval.steepness, derivative, interval.derivative_error)
-    lower, upper = a.ends
+        return enclose_by_steepness(a, interval.steepness, derivative, interval.derivative_error)
+    ends = a.ends if activation.kinks else None
     for kink in activation.kinks:
+        assert ends is not None
+        lower, upper = ends
         right = a.middle > kink.at
         lower = np.where(right, np.maximum(lower, np.nextafter(kink.at, np.inf)), lower)
         upper = np.where(right, upper, np.minimum(upper, kink.at))
-    enclosure = _enclose_piecewise_monotone(
-        a.middle,
-        (lower, upper),
+        ends = lower, upper
+    enclosure = enclose_piecewise_monotone(
+        a,
+        ends,
         derivative,
         interval.derivative_error,
         interval.derivative_turning_points,
@@ -111,44 +115,6 @@ def vjp(function: Activation, x: Interval, u: Interval, kinks: Array | None) -> 
     return product(u, slope(function, x, kinks))
 
 
-def _enclose_piecewise_monotone(
-    at_middle: Array,
-    ends: tuple[Array, Array],
-    function: Callable[[Array], Array],
-    accuracy: Callable[[Array, Array], Array] | None,
-    turning_points: tuple[float, ...],
-    elementary: bool,
-) -> Interval:
-    """Return an enclosure of a function that is monotone between its turning points."""
-    lower, upper = ends
-    # all points in one call: on small arrays a call costs more than its arithmetic
-    points = np.empty((3 + len(turning_points), *at_middle.shape))
-    points[0], points[1], points[2] = at_middle, lower, upper
-    # a turning point outside is replaced by the end; g is flat in its last place there
-    for index, point in enumerate(turning_points, start=3):
-        points[index] = np.minimum(np.maximum(lower, point), upper)
-    values = function(points)
-    middle = values[0]
-    distances = np.abs(values[1:] - middle)
-    if accuracy is None:
-        return Interval(middle, inflated(np.maximum.reduce(distances, axis=0), 2))
-    errors = accuracy(points, values) * UNIT + (_UNDERFLOW if elementary else 0.0)
-    distances += errors[1:]
-    return Interval(middle, inflated(np.maximum.reduce(distances, axis=0) + errors[0], 2))
-
-
-def _enclose_by_steepness(
-    x: Interval,
-    steepness: float,
-    function: Callable[[Array], Array],
-    accuracy: Callable[[Array, Array], Array] | None,
-) -> Interval:
-    """Return an enclosure of a function that moves at most `steepness` times as far as its operand."""
-    middle = function(x.middle)
-    error = 0.0 if accuracy is None else accuracy(x.middle, middle) * UNIT + SMALLEST
-    return Interval(middle, inflated(steepness * x.radius + error, 2))
-
-
 def softmax(a: Interval) -> Interval:
     """Return an enclosure of each row's softmax.
 
@@ -167,8 +133,8 @@ def softmax_and_complement(a: Interval) -> tuple[Interval, Interval]:
     probabilities, complement = softmax_module.softmax_and_complement(a.middle)
     relative = _relative_radius(a, probabilities)
     return (
-        Interval(probabilities, inflated((probabilities + _UNDERFLOW) * relative + _UNDERFLOW, 2)),
-        Interval(complement, inflated((complement + _UNDERFLOW) * 3.0 * relative + _UNDERFLOW, 2)),
+        Interval(probabilities, inflated((probabilities + UNDERFLOW) * relative + UNDERFLOW, 2)),
+        Interval(complement, inflated((complement + UNDERFLOW) * 3.0 * relative + UNDERFLOW, 2)),
     )
 
 
@@ -176,7 +142,7 @@ def log_softmax(x: Interval) -> Interval:
     """Return an enclosure of each row's log softmax, which moves by at most twice as far as the logits."""
     logarithm = softmax_module.log_softmax(x.middle)
     relative = _relative_radius(x, softmax_module.softmax(x.middle))  # an absolute error of the logarithm
-    return Interval(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + _UNDERFLOW, 2))
+    return Interval(logarithm, inflated(relative + 4 * ULPS * UNIT * np.abs(logarithm) + UNDERFLOW, 2))
 
 
 def softmax_vjp(a: Interval, upstream: Interval) -> Interval:

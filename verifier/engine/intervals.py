@@ -21,6 +21,7 @@ from verifier.problem.graph import Shape
 
 UNIT = 2.0**-53
 SMALLEST = 2.0**-1074
+UNDERFLOW = 2.0**-1020  # error of an exponential that leaves the normal numbers
 FACTOR_ERROR = 2.0**-51  # relative error of a factor and a divisor: up to three roundings
 _ZERO = bytes(8)  # 0.0, read-only; zeros of every shape are views of it
 
@@ -208,6 +209,49 @@ def negative(x: Interval) -> Interval:
 def complement(x: Interval) -> Interval:
     """Return an enclosure of 1 − x."""
     return minus(exact(x.middle * 0.0 + 1.0), x)
+
+
+def enclose_piecewise_monotone(
+    x: Interval,
+    ends: tuple[Array, Array] | None,
+    function: Callable[[Array], Array],
+    accuracy: Callable[[Array, Array], Array] | None,
+    turning_points: tuple[float, ...],
+    elementary: bool,
+) -> Interval:
+    """Return an enclosure of a function that is monotone between its turning points.
+
+    ends: those of the interval where the formula holds, None for those of x.
+    accuracy: (points, values) -> the error of an evaluation; None if it is exact.
+    elementary: True if exponentials are computed.
+    """
+    lower, upper = x.ends if ends is None else ends
+    # all points in one call: on small arrays a call costs more than its arithmetic
+    points = np.empty((3 + len(turning_points), *x.middle.shape))
+    points[0], points[1], points[2] = x.middle, lower, upper
+    # a turning point outside is replaced by the end; g is flat in its last place there
+    for index, point in enumerate(turning_points, start=3):
+        points[index] = np.minimum(np.maximum(lower, point), upper)
+    values = function(points)
+    middle = values[0]
+    distances = np.abs(values[1:] - middle)
+    if accuracy is None:
+        return Interval(middle, inflated(np.maximum.reduce(distances, axis=0), 2))
+    errors = accuracy(points, values) * UNIT + (UNDERFLOW if elementary else 0.0)
+    distances += errors[1:]
+    return Interval(middle, inflated(np.maximum.reduce(distances, axis=0) + errors[0], 2))
+
+
+def enclose_by_steepness(
+    x: Interval,
+    steepness: float,
+    function: Callable[[Array], Array],
+    accuracy: Callable[[Array, Array], Array] | None,
+) -> Interval:
+    """Return an enclosure of a function that moves at most `steepness` times as far as its operand."""
+    middle = function(x.middle)
+    error = 0.0 if accuracy is None else accuracy(x.middle, middle) * UNIT + SMALLEST
+    return Interval(middle, inflated(steepness * x.radius + error, 2))
 
 
 _EXTREME = 400  # larger exponents might leave float64's range within a product

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import EllipsisType
 from typing import Generic, TypeVar
@@ -11,7 +11,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from reference_impl.backpropagation import deltas, penalty_gradient
-from reference_impl.network import LayerParameters, Trace, named
+from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import Problem
 from verifier.engine.estimate import Estimate
 from verifier.problem.precision import PRECISIONS
@@ -33,12 +33,12 @@ class RowEstimates:
     columns: Array | None = None
 
 
+@dataclass(eq=False)
 class _LazyMapping(Mapping[str, Value], Generic[Value], ABC):
-    """A mapping with given names that computes each value once."""
+    """A mapping of fixed names that computes each value once."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = names
-        self._cache: dict[str, Value] = {}
+    names: Sequence[str]
+    _cache: dict[str, Value] = field(default_factory=dict, init=False)
 
     @abstractmethod
     def _whole(self, name: str) -> Value: ...
@@ -92,29 +92,25 @@ def gradient_from_deltas(
     deltas: by layer, (N, out), of each example's own loss. An infinite error of one δ makes the error of
     exactly those entries infinite that use it.
     """
-    return _LazyGradient(problem, z, deltas, penalties)
+    return _LazyGradient(list(problem.arrays), problem, z, deltas, penalties)
 
 
+@dataclass(eq=False)
 class _LazyGradient(LazyEstimates):
     """The gradient from δ, computed rows at a time."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        z: Sequence[Array],
-        deltas: Sequence[Estimate],
-        penalties: Sequence[Mapping[str, Estimate]],
-    ) -> None:
-        super().__init__([name for name, _ in named(problem.parameters)])
-        self._problem, self._z, self._deltas, self._penalties = problem, z, deltas, penalties
-        self._products: dict[int, DeltaProduct] = {}
+    problem: Problem
+    z: Sequence[Array]
+    deltas: Sequence[Estimate]
+    penalties: Sequence[Mapping[str, Estimate]]
+    _products: "dict[int, DeltaProduct]" = field(default_factory=dict, init=False)
 
     def rows(self, name: str, which: RowIndex) -> RowEstimates:
         _, index, kind = name.split(".")
         product = self._product(int(index))
         rows = product.of_weight(which) if kind == "weight" else product.of_bias()
         columns = slice(None) if rows.columns is None else rows.columns
-        for penalty in self._penalties:
+        for penalty in self.penalties:
             if name in penalty:
                 value, error = penalty[name].value[which], penalty[name].error[which]
                 rows = RowEstimates(
@@ -123,12 +119,12 @@ class _LazyGradient(LazyEstimates):
         return rows
 
     def _whole(self, name: str) -> Estimate:
-        return in_all_columns(self.rows(name, ALL), self._deltas[int(name.split(".")[1])].value.shape[-1])
+        return in_all_columns(self.rows(name, ALL), self.deltas[int(name.split(".")[1])].value.shape[-1])
 
     def _product(self, index: int) -> "DeltaProduct":
         if index not in self._products:
             self._products[index] = DeltaProduct(
-                self._z[index], self._deltas[index], self._problem.example_scale
+                self.z[index], self.deltas[index], self.problem.example_scale
             )
         return self._products[index]
 
@@ -177,12 +173,12 @@ class DeltaProduct:
         return RowEstimates(self._value.sum(axis=0), error, self.columns)
 
 
+@dataclass(eq=False)
 class Scales(LazyArrays):
     """|z|ᵀ|δ| plus the penalties' |slopes|, by parameter; of several traces the entrywise maximum."""
 
-    def __init__(self, problem: Problem, traces: Sequence[Trace]) -> None:
-        super().__init__([name for name, _ in named(problem.parameters)])
-        self._problem, self._traces = problem, traces
+    problem: Problem
+    traces: Sequence[Trace]
 
     def rows(self, name: str, which: RowIndex) -> Array:
         _, index, kind = name.split(".")
@@ -198,7 +194,7 @@ class Scales(LazyArrays):
 
     @cached_property
     def _magnitudes(self) -> list["_Magnitudes"]:
-        return [_Magnitudes.of(self._problem, trace) for trace in self._traces]
+        return [_Magnitudes.of(self.problem, trace) for trace in self.traces]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

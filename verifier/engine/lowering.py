@@ -7,7 +7,6 @@ to the gradients of the data's loss.
 from weakref import WeakKeyDictionary
 
 from reference_impl.array import Array
-from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.engine.operations.layers import ACTIVATION, AFFINE, KINKED_RISK, RISK, SMOOTH_ACTIVATION
 from verifier.problem.graph import GraphProblem, Node
@@ -41,7 +40,7 @@ def lowered(problem: Problem) -> GraphProblem:
 
 
 def _graph_of(problem: Problem) -> GraphProblem:
-    parameters = dict(named(problem.parameters))
+    parameters = dict(problem.arrays)
     terms, of_preactivation = problem.terms, problem.of_preactivation
     batch, last = problem.batch, len(problem.parameters) - 1
     nodes: list[Node] = []

@@ -149,7 +149,8 @@ def _is_rank_one(problem: Problem, layer: int) -> bool:
 
 
 def _activated(problem: Problem, index: int, a: Array) -> Array:
-    z = problem.network.layers[index].activation.forward(a)
+    activation = problem.network.layers[index].activation
+    z = a if activation.name == "identity" else activation.forward(a)
     return z * problem.batch.masks[index] if index in problem.batch.masks else z
 
 

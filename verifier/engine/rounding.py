@@ -185,6 +185,10 @@ class RoundingArithmetic:
         return np.asarray(np.hypot(np.sqrt(spread), formula_error) * unit)
 
     def of_losses(self, terms: Terms, f: Array, f_deviation: Array, y: Array, values: Array) -> Array:
+        """Return the deviation of each row's loss, whose terms are `values`, for that of the outputs f."""
+        return self.of_row_sums(values, self.of_terms(terms, f, f_deviation, y, values))
+
+    def of_terms(self, terms: Terms, f: Array, f_deviation: Array, y: Array, values: Array) -> Array:
         """Return the deviations of a loss's terms, `values`, for that of the outputs f."""
         formula_error = self.formula_error(loss_properties(terms).value_roundoff(f, y, values))
         return np.asarray(np.hypot(terms.gradient(f, y) * f_deviation, formula_error))

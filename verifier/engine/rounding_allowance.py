@@ -22,9 +22,8 @@ from reference_impl.losses import NORMS
 from reference_impl.network import LayerParameters, Trace
 from reference_impl.problem import (
     Problem,
-    losses_of_terms,
+    losses_and_risk,
     penalised,
-    risk_of_losses,
 )
 from verifier.engine.lazy_products import Scales
 from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, joined, near, with_ones
@@ -198,10 +197,9 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
         (trace.a[-1], forward.a[-1]) if of_preactivation else (trace.z[-1], forward.z[-1])
     )
     values = terms.value(point, problem.batch.targets)
-    losses = losses_of_terms(problem, values)
-    risk = risk_of_losses(problem, losses)
-    value_deviations = arithmetic.of_losses(terms, point, point_deviation, problem.batch.targets, values)
-    loss_deviations = arithmetic.of_row_sums(values, value_deviations) * abs(problem.output_scale)
+    losses, risk = losses_and_risk(problem, values)
+    loss_deviations = arithmetic.of_losses(terms, point, point_deviation, problem.batch.targets, values)
+    loss_deviations = loss_deviations * abs(problem.output_scale)
     risk_deviation = _risk_deviation(problem, arithmetic, losses, loss_deviations, risk)
     return Rounding(
         trace,
@@ -211,7 +209,7 @@ def rounding(problem: Problem, trace: Trace, precision: Precision, *, independen
         risk,
         kinks,
         loss_kinks,
-        Scales(problem, traces),
+        Scales(list(problem.arrays), problem, traces),
         allowances,
     )
 

@@ -2,13 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
 
-from reference_impl.network import Batch, LayerParameters, Trace, forward, named
+from reference_impl.network import Batch, LayerParameters, Trace, forward
 from reference_impl.problem import Problem
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.rounding_allowance import Rounding, rounding
@@ -19,14 +19,17 @@ from verifier.problem.precision import PRECISIONS, Precision
 _OF_A_LAYER = 50  # the memory of a layer's Python objects, some 8 KB, counted in numbers
 
 
+@dataclass(eq=False)
 class ProblemReferences:
-    """The reference of one problem. Each part is computed when it is first needed."""
+    """The reference of one problem. Each part is computed when it is first needed.
 
-    def __init__(self, problem: Problem, oracles: Sequence[str] | None) -> None:
-        self.problem = problem
-        self._oracles = oracles
-        self._roundings: dict[tuple[str, bool], Rounding] = {}
-        self._float32_errors: Float32Errors | None = None
+    oracles: names of those to ask; None for those that take little time.
+    """
+
+    problem: Problem
+    oracles: Sequence[str] | None
+    _roundings: dict[tuple[str, bool], Rounding] = field(default_factory=dict, init=False)
+    _float32_errors: Float32Errors | None = field(default=None, init=False)
 
     @cached_property
     def trace(self) -> Trace:
@@ -46,7 +49,7 @@ class ProblemReferences:
     @cached_property
     def answers(self) -> dict[str, Answer]:
         """Return the answer of each oracle. Raise ValueError as `ask` does."""
-        return ask(self.problem, self.float64_rounding, self._oracles)
+        return ask(self.problem, self.float64_rounding, self.oracles)
 
     def float32_errors(self, reference: Mapping[str, Estimate]) -> Float32Errors:
         """Return the errors of correct float32 programs. reference: the right values, with their errors."""
@@ -115,7 +118,7 @@ def fingerprint(problem: Problem) -> bytes:
     masks = sorted(batch.masks.items())
     written = repr((layers, of_risk, batch.inputs.shape, batch.targets.shape, [index for index, _ in masks]))
     digest = sha256(written.encode())
-    arrays = [array for _, array in named(problem.parameters)]
+    arrays = problem.arrays.values()
     for array in (*arrays, batch.inputs, batch.targets, *(mask for _, mask in masks)):
         digest.update(np.ascontiguousarray(array).data)
     return digest.digest()
@@ -136,5 +139,5 @@ def _copied(problem: Problem) -> Problem:
 def _numbers(problem: Problem) -> int:
     inputs, layers = problem.batch.inputs, problem.network.layers
     pre_activations = len(inputs) * sum(layer.outputs for layer in layers)
-    weights = sum(array.size for _, array in named(problem.parameters))
+    weights = sum(array.size for array in problem.arrays.values())
     return inputs.size + pre_activations + weights + _OF_A_LAYER * len(layers)

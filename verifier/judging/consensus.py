@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.engine.estimate import Answer, Estimate, all_true
+from verifier.engine.estimate import Answer, Estimate
+from verifier.judging.statistics import all_true
 from verifier.report.model import Evidence
 
 INTERSECTION_RTOL = 2.0**-50  # twice the rounding errors of the four subtractions

@@ -13,11 +13,11 @@ from math import isfinite
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.engine.estimate import Answer, RoundingAllowance, WithinRounding, all_true
+from verifier.engine.estimate import Answer, RoundingAllowance, WithinRounding
 from verifier.engine.lazy_products import LazyEstimates, RowEstimates
 from verifier.judging.comparison import RESOLUTION, UNDERFLOW_ONLY, is_within
 from verifier.judging.consensus import Intersection
-from verifier.judging.statistics import Block, ComparisonSummary, Statistics, blocks
+from verifier.judging.statistics import Block, ComparisonSummary, Statistics, all_true, blocks
 from verifier.report.model import Evidence, Uncertainty
 
 _LARGEST_SQUARED = 1e100  # squares of larger entries, or of all smaller ones, might leave float64's range

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import Trace, named
+from reference_impl.network import Trace
 from reference_impl.problem import Problem
 from verifier.engine.estimate import Estimate
 from verifier.engine.float32_runs import RUNS, Float32Gradient, float32_run
@@ -118,7 +118,7 @@ class Float32Errors:
         """
         largest = np.zeros(2)
         both = self._scales_and_allowances(independent)
-        for block in blocks({name: a for name, a in named(self._problem.parameters) if name in gradients}):
+        for block in blocks({name: a for name, a in self._problem.arrays.items() if name in gradients}):
             reference = block.of_estimates(self._reference)
             values, scale, allowance = (block.of(arrays) for arrays in (gradients, *both))
             if reference.columns is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import Trace, forward, named
+from reference_impl.network import Trace, forward
 from reference_impl.problem import Problem, risk_value
 from verifier.engine.enclosure import enclosed
 from verifier.engine.rounding import DEVIATIONS
@@ -137,7 +137,7 @@ def _size_of_equal_errors(errors: _Errors, risk: float) -> float | None:
 
 def _is_of_printed_parameters(problem: Problem, size: float) -> bool:
     """True if errors of this size remain where parameters and inputs were printed as they are declared."""
-    arrays = (*dict(named(problem.parameters)).values(), problem.batch.inputs)
+    arrays = (*problem.arrays.values(), problem.batch.inputs)
     values = np.concatenate([array.ravel() for array in arrays])
     for decimals in range(1, _MOST_DECIMALS + 1):
         if np.array_equal(np.round(values, decimals), values):

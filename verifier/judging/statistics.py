@@ -11,13 +11,19 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.engine.estimate import Estimate, all_true
+from verifier.engine.estimate import Estimate
 from verifier.engine.lazy_products import ALL, LazyArrays, LazyEstimates, RowEstimates, RowIndex
 from verifier.engine.rounding import scale_of
 from verifier.judging.comparison import Comparison
 from verifier.problem.submission import Convention, to_submitted_layout
 from verifier.report.model import Entries, Entry, ParameterReport
 from verifier.report.verdict import Verdict, parameter_verdict
+
+
+def all_true(mask: Array) -> bool:
+    """True if every entry is True. On small arrays it is several times faster than `mask.all()`."""
+    return bool(np.count_nonzero(mask) == mask.size)
+
 
 BLOCK = 1 << 14  # entries: 128 kB per array; a dozen such arrays fit one core's cache
 

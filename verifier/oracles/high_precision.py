@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from reference_impl.array import Array
-from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.engine.estimate import Answer, Estimate
 from verifier.engine.formulas import PRECISION_IS_GLOBAL, PowerSeries
@@ -105,7 +104,7 @@ class _Recursion:
                 estimates[f"layers.{index}.bias"] = self._estimate(
                     bias, parameters.bias, at_kink, of_bias=True
                 )
-        return {name: estimates[name] for name, _ in named(problem.parameters)}
+        return {name: estimates[name] for name in problem.arrays}
 
     def _series(self, values: Array, seed: int | None) -> Array:
         """Return a + ε in every column (seed None), or only in column `seed`."""

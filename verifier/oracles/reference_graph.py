@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from reference_impl.network import named
 from reference_impl.problem import Problem
 from reference_impl.problem_graph import graph_of
 from verifier.engine.estimate import Answer, WithinRounding
@@ -19,5 +18,5 @@ def gradient(problem: Problem, float64_rounding: Rounding) -> Answer:
     with np.errstate(all="ignore"):
         graph.forward()
         graph.backward()
-    values = {name: graph.gradient(name) for name, _ in named(problem.parameters)}
+    values = {name: graph.gradient(name) for name in problem.arrays}
     return Answer(WithinRounding(values, float64_rounding), Uncertainty.ESTIMATE)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from reference_impl.network import named
 from reference_impl.problem import Problem
 from verifier.diagnosis.search import diagnose
 from verifier.documents.graph import read_graph
@@ -142,7 +141,7 @@ def _judge_layers(
     answers = expected.answers
     finite = bool(np.isfinite(loss.value))
     plain = finite and not whole_arrays and not _widened(submission)
-    names = [name for name, _ in named(problem.parameters)]
+    names = list(problem.arrays)
     accepted = accept_if_correct(names, submission.gradients, answers, rounding_allowance) if plain else None
     rtol, is_float32 = submission.tolerance.rtol, submission.precision.name == "float32"
     if accepted is not None and is_float32:
@@ -174,7 +173,7 @@ def _judge_layers(
             comparisons, at_kinks = dict(joint.comparisons), tuple(subgradient_warnings(joint.outcome))
         shapes = {
             name: to_submitted_layout(name, array, submission.convention).shape
-            for name, array in named(problem.parameters)
+            for name, array in problem.arrays.items()
         }
         parameters = report_compared(shapes, comparisons, submission.convention, whole_arrays)
         evidence = consensus.evidence
@@ -211,7 +210,7 @@ def _work(problem: Problem) -> int:
 def _agree(expected: ProblemReferences) -> Consensus:
     """Combine the oracles' answers; where two contradict each other, a 77-digit oracle resolves it."""
     problem, answers = expected.problem, expected.answers
-    shapes = {name: array.shape for name, array in named(problem.parameters)}
+    shapes = {name: array.shape for name, array in problem.arrays.items()}
     consensus = combine_answers(answers, shapes, judge=ARBITER)
     if not consensus.disputes or ARBITER in answers or _work(problem) > MAX_ARBITER_WORK:
         return consensus

@@ -8,7 +8,7 @@ MalformedSubmission (ValueError)    the document is not a valid submission
 import math
 import re
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -116,11 +116,11 @@ class OversizedSubmission(UnreadableSubmission):
         MalformedSubmission.__init__(self, [DocumentError(pointer, expected, actual, remedy)])
 
 
+@dataclass(slots=True, eq=False)
 class ErrorCollector:
     """A collector of errors, so that reading continues after the first one."""
 
-    def __init__(self) -> None:
-        self.records: list[DocumentError] = []
+    records: list[DocumentError] = field(default_factory=list)
 
     def add(self, path: Path | str, expected: str, actual: str, remedy: str = "") -> None:
         """Add an error. path: of the value; a str is its JSON pointer already, or an option's name."""
@@ -223,13 +223,13 @@ def check_fields(
 ) -> None:
     """Add an error for every field that is not in `known`. other_words: remedies for words of others."""
     names = list(known)
-    unknown = [field for field in document if field not in names]
-    for field in unknown[:MOST]:
-        actual = f"the field {str(field)[:40]!r}"
-        remedy = other_words.get(plain(field), "")
+    unknown = [name for name in document if name not in names]
+    for name in unknown[:MOST]:
+        actual = f"the field {str(name)[:40]!r}"
+        remedy = other_words.get(plain(name), "")
         if not remedy or any(remedy == f"did you mean {taken!r}?" for taken in document):
-            remedy = suggest_name(field, names, taken=document)
-        errors.add((*path, field), "a known field", actual, remedy)
+            remedy = suggest_name(name, names, taken=document)
+        errors.add((*path, name), "a known field", actual, remedy)
 
 
 def read_choice(
