@@ -8,6 +8,7 @@ import numpy as np
 from reference_impl.array import Array
 from verifier.diagnosis.backward_sweep import Edges, backward_sweep
 from verifier.diagnosis.catalogue import LOCAL_RULES, ids_of
+from verifier.diagnosis.catalogue.bug import LocalRule
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back, values_of
 from verifier.problem.graph import GraphProblem, node_name
@@ -30,11 +31,15 @@ class GraphMutant:
     gradients: Mapping[str, Array]
 
 
-def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) -> Iterator[GraphMutant]:
+def graph_mutants(
+    problem: GraphProblem,
+    only: Collection[str] | None = None,
+    rules: Mapping[str, LocalRule] = LOCAL_RULES,
+) -> Iterator[GraphMutant]:
     """Yield every wrong rule at every place and in every form that the graph allows.
 
-    only: ids of rules, or their aliases; by default all. Large graphs use a random sample of places. A mutant
-    may equal the right gradients. Mutants that are not finite are left out.
+    only: ids of rules, or their aliases; by default all. rules: by id. Large graphs use a random sample of
+    places. A mutant may equal the right gradients. Mutants that are not finite are left out.
     """
     chosen = None if only is None else {bug for name in only for bug in ids_of(name)}
     values = values_of(problem, FLOATS)
@@ -44,7 +49,7 @@ def graph_mutants(problem: GraphProblem, only: Collection[str] | None = None) ->
     right = {key: places[node_name(key)][1] for key in problem.requested}
     for name in _places_to_mutate(problem, places):
         arcs, gradient = places[name]
-        for bug, rule in LOCAL_RULES.items():
+        for bug, rule in rules.items():
             if chosen is not None and bug not in chosen:
                 continue
             with np.errstate(all="ignore"):  # not around the yield, as it would leak to the caller

@@ -162,7 +162,7 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
     return filled | {name: _shown(value) for name, value in finding.estimates.items()}
 
 
-_DERIVATIVES = {  # in terms of a and z = g(a)
+DERIVATIVES = {  # in terms of a and z = g(a)
     "identity": "1",
     "sigmoid": "z(1 − z)",
     "tanh": "1 − z²",
@@ -179,8 +179,8 @@ def _derivative(problem: Problem, finding: Finding) -> str:
     """Return the right derivative of the activation as an equation, such as `tanh′ = 1 − z²`."""
     layers = finding.layers or ((finding.layer,) if finding.layer is not None else ())
     names = {problem.network.layers[layer].activation.name for layer in layers}
-    if len(names) == 1 and (name := names.pop()) in _DERIVATIVES:
-        return f"{name}′ = {_DERIVATIVES[name]}"
+    if len(names) == 1 and (name := names.pop()) in DERIVATIVES:
+        return f"{name}′ = {DERIVATIVES[name]}"
     return "that is not g′"
 
 

@@ -195,8 +195,8 @@ def _common(findings: Sequence[OperationFinding]) -> OperationFinding:
         return make_finding(findings[0].kind, findings[0].place)  # another factor on every input
     fits = [{finding.code, *finding.equivalent_bugs} for finding in findings]
     shared = set.intersection(*fits)
-    for finding in findings:
-        if finding.code in shared:
+    for finding in sorted(findings, key=lambda finding: finding.code == "constant-factor"):
+        if finding.code in shared and finding.code != finding.kind:
             others = tuple(bug for bug in finding.equivalent_bugs if bug in shared)
             return replace(finding, equivalent_bugs=others)
     return make_finding(findings[0].kind, findings[0].place)

@@ -6,17 +6,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from reference_impl.array import Array
-from verifier.diagnosis.catalogue import LOCAL_RULES
-from verifier.diagnosis.local_search import diagnose
 from verifier.engine.arithmetic import FLOATS
-from verifier.engine.autodiff import summed_back
 from verifier.judging.comparison import Comparison, compare
 from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.subgradients import judge_jointly
 from verifier.oracles import ARBITER
-from verifier.problem.graph import Shape
 from verifier.problem.submission import TOLERANCES
-from verifier.report.model import UNEXPLAINED_ID
 from verifier.testing.operation_check.answers import (
     ALL_ORACLES,
     FORWARD,
@@ -25,164 +20,23 @@ from verifier.testing.operation_check.answers import (
     answers_of_functions,
     answers_of_row,
     function_of,
-    graph_with_known_vjp,
     of_forward,
     shape_of_reference,
     with_measured_noise,
 )
 from verifier.testing.operation_check.differentiated import derivative_along
+from verifier.testing.operation_check.explain import explain_shape, explain_values
 from verifier.testing.operation_check.inputs import Case
 from verifier.testing.operation_check.noise import typical_size
 from verifier.testing.operation_check.operation import OperationRaised, UseResult, run_once
-from verifier.testing.operation_check.references import WEIGHTS, Reference, use_node
+from verifier.testing.operation_check.references import Reference, use_node
 from verifier.testing.operation_check.result import OperationFinding, make_finding
 from verifier.testing.operation_check.ties import inconsistent_ties
 from verifier.testing.operation_check.written import UserOperation
 
-_NOT_SUMMED = "bias-not-summed"
-_LEAST_NUMBERS = 2  # that a constant factor must explain
 _DIRECTIONS = 4  # in which the entries outside a sample are judged together
-_MOST_COPIES = 1000  # numbers of a value that are compared with every entry of the argument
 _RESOLUTION = 2.0**-10  # of the largest entry: an error of a slope up to it decides
 _ZERO_RESOLUTION = 2.0**-13  # the same, of the terms that cancel where the whole gradient is 0
-_CLOSE = 1e-6  # relative distance, by norm, below which a wrong rule explains a gradient
-
-
-def explain_shape(
-    name: str, gradient: Array, right: Array, value_shape: Shape, operation: str
-) -> OperationFinding:
-    """Return the finding for a gradient whose shape differs from that of its argument."""
-    not_summed = gradient.shape == value_shape and _broadcasts(right.shape, value_shape)
-    if not_summed and _close(np.asarray(summed_back(FLOATS, gradient, tuple(right.shape))), right):
-        rule = LOCAL_RULES[_NOT_SUMMED]
-        words = {"place": name, "use": operation}
-        shapes = f"It has shape {gradient.shape}, where {name} has {right.shape}."
-        explanation = f"{rule.explanation.format(**words)} {shapes}"
-        hint = rule.hint.format(**words)
-        return OperationFinding(
-            _NOT_SUMMED, "gradient-shape", name, explanation, hint, rule.right, rule.wrong
-        )
-    description = str(gradient.shape)
-    if gradient.ndim > 1 and gradient.T.shape == right.shape and _close(gradient.T, right):
-        description += " (it is the right one transposed)"
-    return make_finding("gradient-shape", name, actual=description, expected=right.shape)
-
-
-def explain_values(
-    operation: UserOperation,
-    reference: Reference,
-    case: Case,
-    result: UseResult,
-    reference_answers: ReferenceAnswers,
-    wrong: Mapping[str, Comparison],
-    expected: Mapping[str, Array],
-) -> list[OperationFinding]:
-    """Return a finding for each wrong gradient, with the wrong rule that explains it if one is known."""
-    independent = _independent_of_upstream(operation, reference, case, result)
-    problem = (
-        reference_answers.problem
-        if reference_answers.of_row
-        else graph_with_known_vjp(operation, reference_answers, expected)
-    )
-    allowance = {name: reference_answers.allowance[name] for name in wrong}
-    rows = {row.node: row for row in diagnose(problem, reference_answers.values, wrong, allowance)}
-    findings = []
-    for name, comparison in wrong.items():
-        row = rows.get(name)
-        if name in independent:
-            findings.append(replace(make_finding("missing-upstream-gradient", name), kind="gradient-value"))
-        elif _has_overwritten_rows(reference_answers, comparison):
-            findings.append(replace(make_finding("repeated-rows-assigned", name), kind="gradient-value"))
-        elif row is None or row.bug == UNEXPLAINED_ID:
-            argument = case.arguments[operation.arguments.index(name)]
-            factor = _constant_factor(comparison)
-            if _is_of_one_copy(
-                result, argument, comparison
-            ):  # if it is the mean, also a constant times the sum
-                equivalent_bugs = () if factor is None else ("constant-factor",)
-                finding = replace(make_finding("copies-not-summed", name), equivalent_bugs=equivalent_bugs)
-            elif factor is not None:
-                row_of_factor = make_finding("constant-factor", name, factor=f"{factor:.6g}")
-                finding = replace(row_of_factor, wrong=f"{factor:.6g} · right")
-            else:
-                finding = make_finding("gradient-value", name)
-            findings.append(replace(finding, kind="gradient-value"))
-        else:
-            texts = _without_prefix(row.explanation), _without_prefix(row.hint), row.right, row.wrong
-            findings.append(OperationFinding(row.bug, "gradient-value", name, *texts, row.also_consistent))
-    return findings
-
-
-def _without_prefix(text: str) -> str:
-    """Return the text with the operation's name instead of a node's name."""
-    return text.replace("nodes.", "")
-
-
-def _has_overwritten_rows(reference_answers: ReferenceAnswers, comparison: Comparison) -> bool:
-    """True if repeated rows of an embedding have the gradient of one lookup instead of the sum of all."""
-    node = reference_answers.problem.nodes[0]
-    if node.operation.name != "embedding":
-        return False
-    rows = node.data[1].astype(np.intp)
-    upstream = reference_answers.values[WEIGHTS]
-    for order in (slice(None), slice(None, None, -1)):
-        assigned = np.zeros(comparison.submitted.shape)
-        assigned[rows.ravel()[order]] = upstream.reshape(rows.size, -1)[order]
-        if _close(comparison.submitted, assigned):
-            return True
-    return False
-
-
-def _constant_factor(comparison: Comparison) -> float | None:
-    """Return the factor between the submitted and the right gradient; None if there is none."""
-    known = np.isfinite(comparison.expected) & np.isfinite(comparison.uncertainty)
-    right, submitted = comparison.expected[known], comparison.submitted[known]
-    if np.count_nonzero(right) < _LEAST_NUMBERS or not np.isfinite(submitted).all():
-        return None
-    factor = float(np.vdot(right, submitted) / np.vdot(right, right))
-    return factor if factor != 0.0 and _close(submitted, factor * right) else None
-
-
-def _is_of_one_copy(result: UseResult, argument: Array, comparison: Comparison) -> bool:
-    """True if the value repeats the argument, and each gradient is that of one copy, or the copies' mean."""
-    value, upstream, submitted = result.value, result.upstream, comparison.submitted
-    if value is None or upstream is None or not argument.size or value.size > _MOST_COPIES:
-        return False
-    count, rest = divmod(value.size, argument.size)
-    is_copy = value.ravel()[None, :] == argument.ravel()[:, None]
-    if count < 2 or rest or not is_copy.any(axis=0).all():
-        return False
-    if _close(count * submitted, comparison.expected):
-        return True
-    is_one = np.isclose(upstream.ravel()[None, :], submitted.ravel()[:, None], rtol=_CLOSE, atol=0.0)
-    return bool((is_one & is_copy).any(axis=1).all())
-
-
-def _independent_of_upstream(
-    operation: UserOperation, reference: Reference, case: Case, result: UseResult
-) -> set[str]:
-    """Return the arguments whose gradient does not change when the upstream gradient is doubled."""
-    assert result.upstream is not None
-    doubled = 2.0 * result.upstream
-    repeated = run_once(operation, case.arguments, lambda shape: doubled, reference.data)
-    pairs = zip(operation.arguments, result.gradients, repeated.gradients, strict=False)
-    return {
-        name
-        for name, before, after in pairs
-        if before is not None and after is not None and before.any() and np.array_equal(before, after)
-    }
-
-
-def _broadcasts(shape: Shape, to: Shape) -> bool:
-    try:
-        return np.broadcast_shapes(shape, to) == to
-    except ValueError:
-        return False
-
-
-def _close(one: Array, other: Array) -> bool:
-    distance = float(np.linalg.norm(np.ravel(one - other)))
-    return distance <= _CLOSE * float(np.linalg.norm(np.ravel(other)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -289,16 +143,15 @@ def _compare_with_answers(
                 explain_shape(name, gradient, expected_gradient, result.value.shape, operation.name)
             )
     comparisons |= _at_kinks(operation, reference, case, result, reference_answers, comparisons)
-    wrong = {
-        name: comparison
-        for name, comparison in comparisons.items()
-        if name in names and comparison.incorrect.any()
-    }
+    of_arguments = {name: comparisons[name] for name in names if name in comparisons}
+    wrong = [name for name, comparison in of_arguments.items() if comparison.incorrect.any()]
     if quick:
         findings += [make_finding("gradient-value", name) for name in wrong]
     elif wrong:
         expected = {name: consensus.reference[name].value for name in names if name in shapes}
-        findings += explain_values(operation, reference, case, result, reference_answers, wrong, expected)
+        findings += explain_values(
+            operation, reference, case, result, reference_answers, of_arguments, expected
+        )
     total = float(reference_answers.values[reference_answers.problem.output].reshape(()))
     findings += _wrong_along(operation, reference, case, result, reference_answers, comparisons)
     return JudgedUse(case, result, tuple(findings), comparisons, consensus, total, reference_answers.sampled)

@@ -24,6 +24,7 @@ _SMALL_STEPS = 2.0 ** -np.arange(17.0, 30.0, 2.0)  # near the end of a domain, a
 _VAGUE = 2.0**-9  # relative error above which smaller steps are tried
 _LEAST_STEPS = 3
 _SAFETY = 3.0  # on the estimated truncation error
+_LIKELY = 3.0 / NOISE_BOUND  # of a bound on noise, where smaller steps contradict larger ones
 _SLOWEST = 0.7  # ratio of successive distances at which a series still converges
 _CONVERGENCE = 1 / 8  # of successive distances where the error falls with the square of the step: 1/16
 _ASSUMED_NOISE = 2.0**-48  # relative, of a function whose noise cannot be measured
@@ -234,12 +235,12 @@ def _extrapolated(central: Array, noise: Array) -> tuple[Array, Array]:
 
     central, noise: of shape (entries, steps, outputs); each step is a quarter of the one before.
     """
-    finite = np.isfinite(central)
+    finite, noise = np.isfinite(central), np.broadcast_to(noise, central.shape)
     enough = finite.sum(axis=1) >= _LEAST_STEPS
     best = np.full(enough.shape, np.nan)
     least = np.full(enough.shape, np.inf)
     table, errors = central, np.where(finite, noise, np.inf)
-    first: list[tuple[Array, Array]] = []  # extrapolations of the first order, and their errors
+    first: list[tuple[Array, Array]] = []  # extrapolations of the first order, and their likely errors
     for order in range(1, central.shape[1]):
         gain = 1.0 / (16.0**order - 1.0)
         difference = table[:, 1:] - table[:, :-1]
@@ -249,10 +250,17 @@ def _extrapolated(central: Array, noise: Array) -> tuple[Array, Array]:
         errors = (1.0 + gain) * errors[:, 1:] + gain * errors[:, :-1]
         truncation = np.where(within_noise, distance, _remainder(distance))
         total = np.where(np.isfinite(table), truncation + errors, np.inf)
-        first = first or [(table[:, column], total[:, column]) for column in range(table.shape[1])]
+        likely = np.where(np.isfinite(table), truncation + _LIKELY * errors, np.inf)
+        first = first or [(table[:, column], likely[:, column]) for column in range(table.shape[1])]
         for column in range(table.shape[1]):
-            value, error = table[:, column], total[:, column]
-            for finer, finer_error in first[column + order :]:
+            value, error = table[:, column], total[:, column].copy()
+            finest = column + order
+            if finest + 1 < central.shape[1]:
+                # a truncation error larger than smaller steps show: a kink lies between the steps
+                seen = 2.0 * np.abs(central[:, finest] - central[:, finest + 1])
+                seen += _LIKELY * (noise[:, finest] + noise[:, finest + 1])
+                error += np.maximum(np.abs(value - central[:, finest]) - np.nan_to_num(seen, nan=np.inf), 0.0)
+            for finer, finer_error in first[finest:]:
                 # where smaller steps contradict: a kink lies between them and the larger ones
                 beyond = np.abs(value - finer) - finer_error
                 error = np.where(beyond > error, error + beyond, error)

@@ -233,8 +233,8 @@ RECURRENT = (RNG.normal(size=(2, 3, 2)), *(RNG.normal(size=shape) for shape in (
 Row = tuple[str, Any, Any, tuple[Any, ...], Callable[..., Any] | Any, str]
 # form, function, right gradient, arguments, wrong gradient (or a wrong function), name of the mistake
 FORMS_WRITTEN: dict[str, Row] = {
-    "f and f′": ("derivative", np.sin, np.cos, (X,), np.sin, "gradient-value"),
-    "f and f′ of a number": ("derivative", np.sin, np.cos, (0.5,), np.sin, "gradient-value"),
+    "f and f′": ("derivative", np.sin, np.cos, (X,), np.sin, "wrong-activation-derivative"),
+    "f and f′ of a number": ("derivative", np.sin, np.cos, (0.5,), np.sin, "wrong-activation-derivative"),
     "a Jacobian": (
         "derivative",
         lambda w: X @ w,
@@ -249,7 +249,7 @@ FORMS_WRITTEN: dict[str, Row] = {
         lambda p, t: 2 * (p - t) / p.size,
         (T, T[::-1]),
         lambda p, t: 2 * (p - t),
-        "constant-factor",
+        "batch-sum-for-mean",
     ),
     "numbers": ("numbers", lambda x: (x**2).sum(), 2 * X, (X,), -2 * X, "sign-flipped"),
     "loss and gradient together": (
@@ -274,7 +274,7 @@ FORMS_WRITTEN: dict[str, Row] = {
         affine_backward,
         (X, W, B),
         affine_backward_mean,
-        "constant-factor",
+        "bias-mean-for-sum",
     ),
     "batch norm": (
         "cache",
@@ -282,7 +282,7 @@ FORMS_WRITTEN: dict[str, Row] = {
         norm_backward,
         (X, B[[0, 1, 1]], B[[1, 0, 1]]),
         norm_backward_of_constants,
-        "gradient-value",
+        "assigned-not-accumulated",
     ),
     "dropout": (
         "cache",
@@ -339,7 +339,7 @@ FORMS_WRITTEN: dict[str, Row] = {
         None,
         (X,),
         AttributeLayer(transpose=True),
-        "gradient-value",
+        "transposed-gradient",
     ),
     "a Function of PyTorch": ("torch", Cube, None, (X,), CubeWithoutThree, "constant-factor"),
 }
