@@ -7,10 +7,13 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.engine.arithmetic import FLOATS
+from verifier.engine.graph_rounding import rounding
 from verifier.judging.comparison import Comparison, compare
 from verifier.judging.consensus import Consensus, combine_answers
 from verifier.judging.subgradients import judge_jointly
 from verifier.oracles import ARBITER
+from verifier.problem.graph import GraphProblem
+from verifier.problem.precision import PRECISIONS
 from verifier.problem.submission import TOLERANCES
 from verifier.testing.operation_check.answers import (
     ALL_ORACLES,
@@ -32,6 +35,7 @@ from verifier.testing.operation_check.operation import OperationRaised, UseResul
 from verifier.testing.operation_check.references import Reference, use_node
 from verifier.testing.operation_check.result import OperationFinding, make_finding
 from verifier.testing.operation_check.ties import inconsistent_ties
+from verifier.testing.operation_check.traced import traced_graph
 from verifier.testing.operation_check.written import UserOperation
 
 _DIRECTIONS = 4  # in which the entries outside a sample are judged together
@@ -142,6 +146,14 @@ def _compare_with_answers(
             findings.append(
                 explain_shape(name, gradient, expected_gradient, result.value.shape, operation.name)
             )
+    steps = None
+    if not quick and any(comparisons[name].incorrect.any() for name in names if name in comparisons):
+        steps = _recorded_steps(operation, reference, case, result, reference_answers)
+    if steps is not None:
+        reference_answers = _with_rounding_of(steps, reference_answers)
+        for name in names:
+            if name in comparisons:
+                comparisons[name] = _compare(comparisons[name].submitted, name, consensus, reference_answers)
     comparisons |= _at_kinks(operation, reference, case, result, reference_answers, comparisons)
     of_arguments = {name: comparisons[name] for name in names if name in comparisons}
     wrong = [name for name, comparison in of_arguments.items() if comparison.incorrect.any()]
@@ -150,11 +162,35 @@ def _compare_with_answers(
     elif wrong:
         expected = {name: consensus.reference[name].value for name in names if name in shapes}
         findings += explain_values(
-            operation, reference, case, result, reference_answers, of_arguments, expected
+            operation, reference, case, result, reference_answers, of_arguments, expected, steps
         )
     total = float(reference_answers.values[reference_answers.problem.output].reshape(()))
     findings += _wrong_along(operation, reference, case, result, reference_answers, comparisons)
     return JudgedUse(case, result, tuple(findings), comparisons, consensus, total, reference_answers.sampled)
+
+
+def _recorded_steps(
+    operation: UserOperation,
+    reference: Reference,
+    case: Case,
+    result: UseResult,
+    reference_answers: ReferenceAnswers,
+) -> GraphProblem | None:
+    """Return the graph of a function of numpy, whose steps can be recorded; else None."""
+    if reference_answers.of_row or reference_answers.sampled or result.upstream is None:
+        return None
+    names = operation.arguments[: len(case.arguments)]
+    function = operation.begin().forward if reference.in_numpy is None else reference.in_numpy
+    return traced_graph(function, case.arguments, names, reference.data, result.upstream)
+
+
+def _with_rounding_of(steps: GraphProblem, reference_answers: ReferenceAnswers) -> ReferenceAnswers:
+    """Return the answers with the rounding errors of the steps, which show what cancels inside."""
+    allowance = dict(reference_answers.allowance)
+    for name, error in rounding(steps, PRECISIONS["float64"]).allowance.items():
+        if name in allowance and allowance[name].shape == error.shape:
+            allowance[name] = np.fmax(allowance[name], error)
+    return replace(reference_answers, allowance=allowance)
 
 
 def _wrong_along(

@@ -11,7 +11,7 @@ from verifier.diagnosis.local_search import diagnose
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back
 from verifier.judging.comparison import Comparison
-from verifier.problem.graph import Shape
+from verifier.problem.graph import GraphProblem, Shape
 from verifier.report.model import UNEXPLAINED_ID
 from verifier.testing.operation_check.answers import ReferenceAnswers, function_of, graph_with_known_vjp
 from verifier.testing.operation_check.differentiated import derivative_along
@@ -19,8 +19,7 @@ from verifier.testing.operation_check.inputs import Case
 from verifier.testing.operation_check.operation import UseResult, run_once
 from verifier.testing.operation_check.references import WEIGHTS, Reference
 from verifier.testing.operation_check.result import OperationFinding, make_finding
-from verifier.testing.operation_check.traced import traced_graph
-from verifier.testing.operation_check.traced_rules import StepMistake, step_mistakes
+from verifier.testing.operation_check.traced_rules import step_mistakes
 from verifier.testing.operation_check.written import UserOperation
 
 _NOT_SUMMED, _TRANSPOSED = "bias-not-summed", "transposed-gradient"
@@ -61,10 +60,12 @@ def explain_values(
     reference_answers: ReferenceAnswers,
     comparisons: Mapping[str, Comparison],
     expected: Mapping[str, Array],
+    steps: GraphProblem | None,
 ) -> list[OperationFinding]:
     """Return a finding for each wrong gradient, with the wrong rule that explains it if one is known.
 
-    comparisons: of all gradients, by argument. expected: the right gradients.
+    comparisons: of all gradients, by argument. expected: the right gradients. steps: the graph of a function
+    whose operations are recorded.
     """
     wrong = {name: comparison for name, comparison in comparisons.items() if comparison.incorrect.any()}
     independent = _independent_of_upstream(operation, reference, case, result)
@@ -75,7 +76,7 @@ def explain_values(
     )
     allowance = {name: reference_answers.allowance[name] for name in wrong}
     rows = {row.node: row for row in diagnose(problem, reference_answers.values, wrong, allowance)}
-    mistakes = _step_mistakes(operation, reference, case, result, reference_answers, comparisons)
+    mistakes = {} if steps is None else step_mistakes(steps, comparisons, reference_answers.allowance)
     findings = []
     for name, comparison in wrong.items():
         row, mistake = rows.get(name), mistakes.get(name)
@@ -109,25 +110,6 @@ def explain_values(
             finding = replace(make_finding("gradient-value", name), equivalent_bugs=possible)
         findings.append(replace(finding, kind="gradient-value"))
     return findings
-
-
-def _step_mistakes(
-    operation: UserOperation,
-    reference: Reference,
-    case: Case,
-    result: UseResult,
-    reference_answers: ReferenceAnswers,
-    comparisons: Mapping[str, Comparison],
-) -> Mapping[str, StepMistake]:
-    """Return the mistakes in single steps of a function of numpy, by the argument whose gradient is wrong."""
-    if reference_answers.of_row or reference_answers.sampled or result.upstream is None:
-        return {}
-    names = operation.arguments[: len(case.arguments)]
-    function = operation.begin().forward if reference.in_numpy is None else reference.in_numpy
-    problem = traced_graph(function, case.arguments, names, reference.data, result.upstream)
-    if problem is None:
-        return {}
-    return step_mistakes(problem, comparisons, reference_answers.allowance)
 
 
 def _without_prefix(text: str) -> str:

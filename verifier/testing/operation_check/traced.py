@@ -4,6 +4,7 @@ The recorded graph is a guess: its user compares its value and its gradients wit
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -216,6 +217,7 @@ class TracedArray(np.ndarray[Any, Any]):
         if order != "C":
             raise UntraceableError
         sizes = shape[0] if len(shape) == 1 and not isinstance(shape[0], int | np.integer) else shape
+        sizes = tuple(sizes)
         value = _plain(self).reshape(sizes)
         return self._apply("reshape", value, self, shape=list(value.shape))
 
@@ -248,6 +250,9 @@ class TracedArray(np.ndarray[Any, Any]):
         is_row_numbers = len(parts) == 1 and self.ndim == 2 and np.ndim(parts[0]) == 1
         if is_row_numbers and np.asarray(parts[0]).dtype.kind in "iu":
             return self._apply("embedding", value, self, np.asarray(parts[0]))
+        if np.ndim(entries) == 0:
+            index = [int(place) for place in np.unravel_index(int(entries), self.shape)]
+            return self._apply("slice", value, self, index=index)
         return self._apply("take", value, self, entries)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -392,7 +397,8 @@ def traced_graph(
         problem = read_graph(document).problem
     except (Exception, SystemExit):  # the function may do anything with an array that it does not know
         return None
-    return problem.with_requested(tuple(recorder.parameters))
+    used = replace(problem, nodes=problem.upstream_of_output)
+    return used.with_requested(tuple(recorder.parameters))
 
 
 def _traced(value: Any) -> TracedArray | None:
