@@ -147,16 +147,17 @@ def _mistake(problem: GraphProblem, by_rule: Mapping[str, GraphMutant]) -> StepM
     bug, *others = dict.fromkeys(_RULE_BUGS.get(rule, rule) for rule in _RULES if rule in by_rule)
     mutant, rule = by_rule[key], _RULES[key]
     words = {"place": mutant.at, "use": mutant.use, "used": key}
-    explanation = rule.explanation.format(**words)
+    explanation, right, wrong = rule.explanation.format(**words), rule.right, rule.wrong
     if key in _FORMULA_RULES:
         operation = next(node.operation.name for node in problem.nodes if node.name == mutant.use)
         correct = f"{operation}′ = {DERIVATIVES[operation]}" if operation in DERIVATIVES else ""
         explanation += f", but {correct}." if correct else "."
         if "z" in key or "z" in correct:
             explanation += f" Here z is the value of {mutant.use}."
-    return StepMistake(
-        bug, explanation, rule.hint.format(**words), rule.right, rule.wrong, tuple(others), True
-    )
+        right = f"v̄ = ū · ({DERIVATIVES[operation]})" if correct else right
+        wrong = f"v̄′ = ū · ({key})"
+    hint = rule.hint.format(**words)
+    return StepMistake(bug, explanation, hint, right, wrong, tuple(others), True)
 
 
 Formula = Callable[[Edge], Array | None]
