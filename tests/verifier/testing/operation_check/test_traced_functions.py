@@ -241,7 +241,7 @@ def check_names(seeds: range) -> None:
         right = right_gradients(graph)
         check = check_gradient(function, lambda x, y, right=right: [right["x"], right["y"]], *arguments)
         assert check.verdict != "incorrect", (seed, str(check))
-        if check.verdict == "undecided":  # all terms cancel
+        if check.verdict == "undecided" or np.allclose(right["x"], 0.0):  # all terms cancel
             continue
         kind = ("one number", "all numbers", "shift", "ramp")[seed % 4]
         wrong = {**right, "x": spoilt(right["x"], kind, rng)}
@@ -254,7 +254,7 @@ def check_names(seeds: range) -> None:
         for finding in check.findings:
             names = {finding.code, *finding.equivalent_bugs}
             named = names - {"gradient-value", "constant-factor"}
-            if finding.code == "zero-gradient" and not mutant.gradients[finding.place].any():
+            if finding.code == "zero-gradient" and np.allclose(mutant.gradients[finding.place], 0.0):
                 continue  # by whichever rule
             assert not named or mutant.bug in names, (seed, mutant.bug, mutant.at, mutant.use, str(check))
 
