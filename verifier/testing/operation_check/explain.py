@@ -94,6 +94,9 @@ def explain_values(
             texts = mistake.explanation, mistake.hint, mistake.right, mistake.wrong
             others = mistake.others if factor is None else (*mistake.others, "constant-factor")
             finding = OperationFinding(mistake.bug, "gradient-value", name, *texts, others)
+        elif _is_of_one_copy(result, argument, comparison):
+            others = () if factor is None else ("constant-factor",)  # the mean is a constant times the sum
+            finding = replace(make_finding("copies-not-summed", name), equivalent_bugs=others)
         elif factor is not None:
             finding = replace(
                 make_finding("constant-factor", name, factor=f"{factor:.6g}"),
@@ -103,8 +106,6 @@ def explain_values(
         elif _is_transposed(operation, reference, case, result, name, comparison):
             texts = (text.format(place=name) for text in (_TRANSPOSED_TEXT, _TRANSPOSED_HINT))
             finding = OperationFinding(_TRANSPOSED, "gradient-value", name, *texts)
-        elif _is_of_one_copy(result, argument, comparison):
-            finding = make_finding("copies-not-summed", name)
         else:
             # a rule that other inputs have to confirm
             finding = replace(make_finding("gradient-value", name), equivalent_bugs=possible)
