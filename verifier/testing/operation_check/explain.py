@@ -104,8 +104,8 @@ def explain_values(
                 equivalent_bugs=possible,
             )
         elif _is_transposed(operation, reference, case, result, name, comparison):
-            texts = (text.format(place=name) for text in (_TRANSPOSED_TEXT, _TRANSPOSED_HINT))
-            finding = OperationFinding(_TRANSPOSED, "gradient-value", name, *texts)
+            explanation, hint = (text.format(place=name) for text in (_TRANSPOSED_TEXT, _TRANSPOSED_HINT))
+            finding = OperationFinding(_TRANSPOSED, "gradient-value", name, explanation, hint)
         else:
             # a rule that other inputs have to confirm
             finding = replace(make_finding("gradient-value", name), equivalent_bugs=possible)

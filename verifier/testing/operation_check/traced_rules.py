@@ -256,11 +256,25 @@ _AS_INPUT_RULE = LocalRule(
     explanation="The gradient uses {place}, the operand of {use}, where it has to use the value of {use}.",
     hint="Which array did the steps after {use} take in the forward pass?",
 )
+
+
+def _where_divided(rule: LocalRule) -> LocalRule:
+    """Return a rule of counts for the nodes that divide by theirs, as a sum and a max do not."""
+
+    def candidates(edges: Edges) -> Iterator[tuple[str, Array]]:
+        for use, gradient in rule.candidates(edges):
+            if next(edge for edge in edges if edge.node.name == use).node.operation.name not in _NOT_DIVIDED:
+                yield use, gradient
+
+    return replace(rule, candidates=candidates)
+
+
+_NOT_DIVIDED = ("sum", "max")
 _FIRST = ("batch-sum-for-mean", "batch-mean-for-sum")  # more precise than other rules with the same numbers
 _RULES: Mapping[str, LocalRule] = MappingProxyType(
     {
-        **{bug: LOCAL_RULES[bug] for bug in _FIRST},
-        **LOCAL_RULES,
+        **{bug: _where_divided(LOCAL_RULES[bug]) for bug in _FIRST},
+        **{bug: rule for bug, rule in LOCAL_RULES.items() if bug not in _FIRST},
         "factor-two": replace(LOCAL_RULES["factor-two"], candidates=_twice_or_half),
         **_FORMULA_RULES,
         AS_INPUT: _AS_INPUT_RULE,

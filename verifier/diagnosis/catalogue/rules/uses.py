@@ -214,6 +214,4 @@ def twice_or_half_of_loss(edge: Edge) -> Iterator[Array]:
 def _counts(edge: Edge) -> list[int]:
     """Return the numbers by which a mean or a loss divides."""
     options = edge.node.options
-    if edge.node.operation.name in ("sum", "max"):
-        return []  # they know their count, and do not divide by it
     return sorted({int(options.get("count", 0)), int(options.get("divisor", 0))} - {0, 1})
