@@ -69,6 +69,7 @@ RIGHT_NOISE = 2.0**-17  # smaller noise that makes all numbers right hides no mi
 MAX_GRID_BITS = 24  # numbers that are larger multiples of a step tell as much as any
 UPDATE_MULTIPLE_TOLERANCE = 0.05  # distance of a weight difference from a multiple of its last digit
 MIN_UPDATE_NUMBERS = 8  # numbers that must be such multiples: one in ten is by chance
+MANY_UPDATE_NUMBERS = 16  # so many are enough if most others are too large to tell
 EPSILON_MAX_LEFT = 0.2  # of the errors that an epsilon may leave
 EPSILONS = tuple(m * 10.0**-k for k in range(4, 17) for m in (1, 3))  # where the search for an epsilon starts
 EPSILON_STEP = 1e-4  # relative change of epsilon for the slope of a gradient

@@ -23,6 +23,7 @@ from verifier.diagnosis.catalogue.rules.numbers import (
 from verifier.diagnosis.costs import (
     BITS_OF_BUG,
     BITS_OF_NUMBER,
+    MANY_UPDATE_NUMBERS,
     MAX_GRID_BITS,
     MAX_NOISE_RATIO,
     MIN_FULL_LENGTH_SHARE,
@@ -258,7 +259,9 @@ def learning_rate_of(problem: Problem, submitted: Gradients) -> float | None:
         multiples = values * rate / grid
         rounding_error = np.abs(multiples) * 2.0**-51
         known = (rounding_error < UPDATE_MULTIPLE_TOLERANCE) & (values != 0)
-        if int(known.sum()) < MIN_UPDATE_NUMBERS or known.mean() < MIN_FULL_LENGTH_SHARE:
+        count = int(known.sum())
+        is_share = known.mean() >= MIN_FULL_LENGTH_SHARE or count >= MANY_UPDATE_NUMBERS
+        if count < MIN_UPDATE_NUMBERS or not is_share:
             continue
         distance = np.abs(multiples - np.rint(multiples))[known]
         if (distance <= UPDATE_MULTIPLE_TOLERANCE).all():
