@@ -54,9 +54,9 @@ def judge_chunk(service: Service, chunk: Chunk, stopping: Event) -> None:
             lambda: batches.pending(chunk.batch, chunk.first, chunk.last), stopping
         ):
             batch, stored = retry_while_unavailable(lambda: _find_batch(service, chunk.batch), stopping)
-            if stored is not None and batch.kind is BatchKind.REGRADE:
+            if stored is not None and batch.kind is not BatchKind.SUBMISSIONS:
                 owner = background(batch.owner)
-                work = partial(regrade_items, service, stored, items, owner, stopping)
+                work = partial(regrade_items, service, stored, batch.kind, items, owner, stopping)
                 retry_while_unavailable(work, stopping)
             else:
                 list(threads.map(_item_judge(service, batch, stored, stopping), items))

@@ -22,7 +22,7 @@ from api.services.assignments import get_graded_assignment, notice_of_open_check
 from api.services.batches import enqueue_batch, is_over
 from api.services.classes import Counts, class_overview, grades_csv
 from api.services.regrades import begin_regrade, get_regrade, regrade_document
-from api.storage.records import Standing, StoredAssignment, state_at
+from api.storage.records import BatchKind, Standing, StoredAssignment, Token, state_at
 from verifier.report.verdict import Verdict
 
 router = pages_router()
@@ -120,8 +120,25 @@ def grades(
 async def regrade_class(
     assignment_id: str, service: TheService, member: Member, after: BackgroundTasks
 ) -> Response:
+    return await _begin(assignment_id, service, member, after, BatchKind.REGRADE)
+
+
+@router.post(
+    "/assignments/{assignment_id}/regrade-previews",
+    operation_id="regrade_preview_page",
+    dependencies=[SAME_ORIGIN],
+)
+async def preview_regrade(
+    assignment_id: str, service: TheService, member: Member, after: BackgroundTasks
+) -> Response:
+    return await _begin(assignment_id, service, member, after, BatchKind.REGRADE_PREVIEW)
+
+
+async def _begin(
+    assignment_id: str, service: Service, member: Token, after: BackgroundTasks, kind: BatchKind
+) -> Response:
     stored = await run_sync(get_graded_assignment, service, member, assignment_id)
-    job = await begin_regrade(service, member, stored)
+    job = await begin_regrade(service, member, stored, kind=kind)
     after.add_task(enqueue_batch, service, job.id)
     address = f"/assignments/{stored.id}/regrades/{job.id}"
     return RedirectResponse(address, HTTPStatus.SEE_OTHER, background=after)
@@ -132,8 +149,28 @@ def regrade_job(
     assignment_id: str, job_id: str, request: Request, service: TheService, member: Member
 ) -> Response:
     stored = get_graded_assignment(service, member, assignment_id)
-    document = regrade_document(service, stored, get_regrade(service, stored, job_id))
-    return page(request, "regraded.html.jinja", stored=stored, job=document, over=is_over(document))
+    kinds = (BatchKind.REGRADE, BatchKind.REGRADE_PREVIEW)
+    job = get_regrade(service, stored, job_id, kinds)
+    document = regrade_document(service, stored, job)
+    return page(
+        request,
+        "regraded.html.jinja",
+        stored=stored,
+        job=document,
+        over=is_over(document),
+        preview=job.kind is BatchKind.REGRADE_PREVIEW,
+        summary=_change_counts(document["changes"]),
+    )
+
+
+def _change_counts(changes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many results change in a way that people ask for."""
+    pairs = [(row["before"], row["after"]) for row in changes]
+    return {
+        "another verdict": sum(old["verdict"] != new["verdict"] for old, new in pairs),
+        "more points": sum(new["earned"] > old["earned"] for old, new in pairs),
+        "fewer points": sum(new["earned"] < old["earned"] for old, new in pairs),
+    }
 
 
 def class_page(

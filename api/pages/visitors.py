@@ -41,7 +41,7 @@ Member = Annotated[Token, Depends(_member)]
 
 async def _page_checker(visitor: Visitor, service: TheService) -> Token | None:
     if visitor is None and not service.settings.open_checks:
-        raise unauthorized("this service checks for graders alone; log in with a grader's token")
+        raise unauthorized("only graders check files on this service; log in with a grader's token")
     require_checker(service, visitor)
     return visitor
 

@@ -4,7 +4,7 @@ A job is a batch of another kind, so that workers take up what an interrupted re
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event
@@ -41,21 +41,25 @@ _LOG = logging.getLogger("gradjury")
 
 
 async def begin_regrade(
-    service: Service, caller: Token, stored: StoredAssignment, wait: bool = True
+    service: Service,
+    caller: Token,
+    stored: StoredAssignment,
+    wait: bool = True,
+    kind: BatchKind = BatchKind.REGRADE,
 ) -> StoredBatch:
     """Store a job, and judge it now if it is small and the client waits for it."""
-    batch = await run_sync(_create_regrade, service, caller, stored)
+    batch = await run_sync(_create_regrade, service, caller, stored, kind)
     if wait and batch.total <= MOST_AT_ONCE:
         await _finish_regrade(service, stored, batch)
     return batch
 
 
-def _create_regrade(service: Service, caller: Token, stored: StoredAssignment) -> StoredBatch:
+def _create_regrade(
+    service: Service, caller: Token, stored: StoredAssignment, kind: BatchKind
+) -> StoredBatch:
     """Store a job for the submissions that were judged under another revision of the assignment."""
     outdated = service.repository.submissions.outdated(stored.id, stored.revision)
-    batch = StoredBatch(
-        new_id(), owner_of(caller), stored.id, len(outdated), service.now(), kind=BatchKind.REGRADE
-    )
+    batch = StoredBatch(new_id(), owner_of(caller), stored.id, len(outdated), service.now(), kind=kind)
     items = [
         BatchItem(batch.id, index, submission.student, submission=submission.id, change=_before(submission))
         for index, submission in enumerate(outdated)
@@ -69,7 +73,16 @@ async def _finish_regrade(service: Service, stored: StoredAssignment, batch: Sto
     items = await run_sync(service.repository.batches.pending, batch.id, 0, batch.total)
     limiter = anyio.CapacityLimiter(1)  # it takes minutes, and must keep no thread from other requests
     try:
-        await run_sync(regrade_items, service, stored, items, CALLER.get(), service.stopping, limiter=limiter)
+        await run_sync(
+            regrade_items,
+            service,
+            stored,
+            batch.kind,
+            items,
+            CALLER.get(),
+            service.stopping,
+            limiter=limiter,
+        )
     except Exception as error:
         if not is_transient(error):
             raise
@@ -79,6 +92,7 @@ async def _finish_regrade(service: Service, stored: StoredAssignment, batch: Sto
 def regrade_items(
     service: Service,
     stored: StoredAssignment,
+    kind: BatchKind,
     items: Sequence[BatchItem],
     caller: Caller | None,
     stopping: Event,
@@ -86,7 +100,8 @@ def regrade_items(
     """Judge stored submissions under the assignment's present rules, and store the outcomes.
 
     Outcomes of about a second are stored in one transaction. Earlier reports are kept. If judging is stopped
-    at a limit, the earlier result stays. If `stopping` is set, the rest is left.
+    at a limit, the earlier result stays; in a preview every earlier result stays. If `stopping` is set, the
+    rest is left.
     caller: whose turns they take.
     Raise the error of a database or a process if a later attempt may succeed.
     """
@@ -97,7 +112,8 @@ def regrade_items(
         if stopping.is_set():
             return None
         try:
-            return _judge_again(service, stored, item, submission)
+            judged = _judge_again(service, stored, item, submission)
+            return RegradedItem(judged.item) if kind is BatchKind.REGRADE_PREVIEW else judged
         except Exception as error:
             return RegradedItem(refuse_after_error(item, error))
 
@@ -140,10 +156,15 @@ def _judge_again(
     return RegradedItem(item, result, report)
 
 
-def get_regrade(service: Service, stored: StoredAssignment, job_id: str) -> StoredBatch:
+def get_regrade(
+    service: Service,
+    stored: StoredAssignment,
+    job_id: str,
+    kinds: Collection[BatchKind] = (BatchKind.REGRADE,),
+) -> StoredBatch:
     """Return a job of an assignment. Raise ProblemError 404 for any other."""
     batch = service.repository.batches.find(job_id) if is_id(job_id) else None
-    if batch is None or batch.kind is not BatchKind.REGRADE or batch.assignment != stored.id:
+    if batch is None or batch.kind not in kinds or batch.assignment != stored.id:
         raise not_found("regrade")
     return batch
 

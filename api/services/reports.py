@@ -81,7 +81,7 @@ def _without_report(service: Service, caller: Token, submission_id: str) -> Prob
 
 
 def _hidden() -> ProblemError:
-    return ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows its students no report")
+    return ProblemError(HTTPStatus.FORBIDDEN, "the assignment shows no report to students")
 
 
 def sign_report(service: Service, report: StoredReport, document: bytes) -> bytes:

@@ -218,6 +218,7 @@ class RegradedItem:
 class BatchKind(StrEnum):
     SUBMISSIONS = "submissions"
     REGRADE = "regrade"  # stored submissions of an assignment, which are judged again
+    REGRADE_PREVIEW = "regrade-preview"  # the same, but their results stay
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,14 @@ PIECE = 16 * 2**10
 LARGEST_BODY, LARGEST_BATCH = 100_000, 200_000
 LARGEST_FORM = 4 / 3 * LARGEST_BATCH + 2**18 + 2**16  # a kept file is in base64, and there may be text
 ROLES = (None, *Role)
-WITHOUT_BODY = {"regrade", "regrade_page", "log_out", "cancel_batch", "cancel_batch_page"}
+WITHOUT_BODY = {
+    "regrade",
+    "regrade_page",
+    "regrade_preview_page",
+    "log_out",
+    "cancel_batch",
+    "cancel_batch_page",
+}
 
 
 @dataclass

@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from verifier.cli.latex import latex
 from verifier.diagnosis.catalogue import ALIASES, BUGS, LOCAL_RULES
 from verifier.diagnosis.catalogue.bug import EQUATIONS, LOCAL_RULE, Bug, LocalRule
 from verifier.documents.json import to_json
@@ -17,6 +16,7 @@ from verifier.examples.gallery.rows import GalleryRow, gallery_rows
 from verifier.examples.gallery.submissions import stored_file
 from verifier.examples.layers import LAYER_EXAMPLES, example_document
 from verifier.pipeline.inspection import inspect
+from verifier.report.formulas import latex
 from verifier.report.wording import declared_loss, heading
 
 INDEX = "README.md"

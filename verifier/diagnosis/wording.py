@@ -11,6 +11,7 @@ from verifier.diagnosis.catalogue import BUGS
 from verifier.diagnosis.catalogue.bug import PRODUCTS
 from verifier.diagnosis.costs import CLIP_NORM_DIGITS, MAX_CLIP_NORM_ERROR, SAME_STRENGTH_RTOL
 from verifier.diagnosis.evidence import SubmittedEvidence
+from verifier.report.formulas import DERIVATIVES
 from verifier.report.model import UNEXPLAINED_ID, Diagnosis, Finding
 from verifier.report.numbers import join_with_and
 
@@ -160,19 +161,6 @@ def _filled(problem: Problem, finding: Finding) -> dict[str, Any]:
         "noise": _noise(finding),
     }
     return filled | {name: _shown(value) for name, value in finding.estimates.items()}
-
-
-DERIVATIVES = {  # in terms of a and z = g(a)
-    "identity": "1",
-    "sigmoid": "z(1 − z)",
-    "tanh": "1 − z²",
-    "relu": "1 for a > 0, else 0",
-    "leaky_relu": "1 for a > 0, else the slope",
-    "elu": "1 for a > 0, else z + alpha",
-    "softplus": "sigmoid(a)",
-    "gelu": "Φ(a) + a φ(a)",
-    "silu": "s(1 + a(1 − s)) with s = sigmoid(a)",
-}
 
 
 def _derivative(problem: Problem, finding: Finding) -> str:

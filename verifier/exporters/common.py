@@ -131,7 +131,9 @@ def _of_parameter(path: str, report: Report, row: ParameterReport) -> ExportedFi
     rows = list(wording.diagnoses_of(report, row.name))
     bug = next((diagnosed.bug for diagnosed in rows if diagnosed.bug), "")
     lines = [
-        line for diagnosed in rows for line in (wording.heading(diagnosed), *wording.sentences(diagnosed))
+        line
+        for diagnosed in rows
+        for line in (wording.heading(diagnosed), *wording.sentences(diagnosed, report.network))
     ]
     lines += [f"{list(entry.index)}: {wording.entry(entry)}" for entry in row.worst[:_ENTRIES_SHOWN]]
     error = row.relative_norm_error
@@ -217,6 +219,6 @@ def _message_and_hints(outcome: FileOutcome, score: Score) -> tuple[str, str]:
     lines = [
         line
         for diagnosed in diagnoses
-        for line in (wording.heading(diagnosed), *wording.sentences(diagnosed))
+        for line in (wording.heading(diagnosed), *wording.sentences(diagnosed, outcome.report.network))
     ]
     return wording.parameter_summary(row), truncate_text("\n".join(lines), _LONGEST)

@@ -11,7 +11,8 @@ from verifier.exporters.exporter import ExportOptions
 from verifier.problem.errors import ReportWarning
 from verifier.report import wording
 from verifier.report.document import summary_of
-from verifier.report.model import Audience, ParameterReport
+from verifier.report.formulas import formulas_of, latex
+from verifier.report.model import Audience, Diagnosis, ParameterReport
 from verifier.report.outcome import FileOutcome
 from verifier.report.points import points_line
 from verifier.report.report import Report
@@ -59,7 +60,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield f"### {wording.heading(row).translate(_SPECIAL)}"
         yield ""
-        yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in wording.sentences(row))
+        yield from _diagnosis(report, row)
     yield ""
     columns = _COLUMNS if report.audience is Audience.GRADER else _COLUMNS[:3]
     yield f"| {' | '.join((wording.row_noun(report), *columns[1:]))} |"
@@ -81,6 +82,17 @@ def _lines(report: Report) -> Iterator[str]:
         yield "Oracles:"
         yield ""
         yield from (f"- {sentence}" for sentence in wording.oracles(report))
+
+
+def _diagnosis(report: Report, row: Diagnosis) -> Iterator[str]:
+    """Yield a diagnosis as a list, with its formulas as LaTeX, which GitHub and GitLab draw."""
+    if row.explanation:
+        yield f"- {sanitize_line(row.explanation).translate(_SPECIAL)}"
+    if row.right:
+        right, used = map(latex, formulas_of(row, report.network))
+        yield f"- right: $`{right}`$"
+        yield f"- used: $`{used}`$"
+    yield from (f"- {sentence.translate(_SPECIAL)}" for sentence in wording.remarks(row))
 
 
 def _for_graders(report: Report) -> Iterator[str]:

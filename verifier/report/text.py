@@ -58,7 +58,7 @@ def _lines(report: ReportData) -> Iterator[str]:
         yield ""
         yield f"  diagnosis: {wording.heading(row)}"
         example = wording.example_entry(report, row)
-        yield from (f"    {sentence}" for sentence in wording.sentences(row, example))
+        yield from (f"    {sentence}" for sentence in wording.sentences(row, report.network, example))
     if report.parameters:
         yield ""
         yield from _table(report)

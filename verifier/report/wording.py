@@ -6,7 +6,16 @@ from math import isfinite, isnan
 from typing import Any
 
 from verifier.report.document import summary_of
-from verifier.report.model import Audience, Diagnosis, Entry, NodeOutline, ParameterReport, ReportData
+from verifier.report.formulas import formulas_of, unicode_formula
+from verifier.report.model import (
+    Audience,
+    Diagnosis,
+    Entry,
+    LayerOutline,
+    NodeOutline,
+    ParameterReport,
+    ReportData,
+)
 from verifier.report.numbers import join_with_and, json_number
 from verifier.report.verdict import ExitStatus, Verdict
 
@@ -241,13 +250,11 @@ def _layers(row: Diagnosis) -> str:
     return f"layer{'s' if row.layers else ''} {join_with_and(*map(str, row.all_layers))}"
 
 
-def failure_lines(row: Diagnosis) -> Iterator[str]:
+def failure_lines(row: Diagnosis, network: Sequence[LayerOutline] = ()) -> Iterator[str]:
     """Yield the bug, both formulas and the hint, for the message of a failing test."""
     yield f"bug: {heading(row)}"
     yield f"  {sanitize_line(row.explanation)}"
-    if row.right:
-        yield f"  right: {row.right}"
-        yield f"  used:  {row.wrong}"
+    yield from (f"  {line}" for line in _formula_lines(row, network))
     yield f"next: {sanitize_line(row.hint)}"
 
 
@@ -276,15 +283,25 @@ def example_entry(report: ReportData, row: Diagnosis) -> str:
     return ""
 
 
-def sentences(row: Diagnosis, example: str = "") -> Iterator[str]:
+def _formula_lines(row: Diagnosis, network: Sequence[LayerOutline]) -> Iterator[str]:
+    if row.right:
+        right, used = (sanitize_line(unicode_formula(formula)) for formula in formulas_of(row, network))
+        yield f"right: {right}"
+        yield f"used:  {used}"
+
+
+def sentences(row: Diagnosis, network: Sequence[LayerOutline] = (), example: str = "") -> Iterator[str]:
     """Yield the sentences and formulas of a diagnosis, and a number that shows it."""
     if row.explanation:
         yield sanitize_line(row.explanation)
-    if row.right:
-        yield f"right: {row.right}"
-        yield f"used:  {row.wrong}"
+    yield from _formula_lines(row, network)
     if example:
         yield example
+    yield from remarks(row)
+
+
+def remarks(row: Diagnosis) -> Iterator[str]:
+    """Yield how well a mistake fits, what it cannot be told apart from, and the hint."""
     if row.bug != "unexplained" and row.residual is not None:
         yield reproduction(row.residual)
     if row.also_consistent:

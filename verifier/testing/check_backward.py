@@ -448,8 +448,8 @@ def lines_of_failure(failure: Failure) -> Iterator[str]:
                 yield f"  {parameter.name}: no gradient was given"
                 break
     report = failure.report if failure.diagnosed is None else failure.diagnosed
-    for row in report.diagnosis[:1] if report is not None else ():
-        yield from (f"  {line}" for line in wording.failure_lines(row))
+    if report is not None and report.diagnosis:
+        yield from (f"  {line}" for line in wording.failure_lines(report.diagnosis[0], report.network))
     if failure.replay:
         yield "  replay: save the next line as smallest.json, then: gradjury check smallest.json"
         yield failure.replay

@@ -397,4 +397,4 @@ def _failure_lines(report: Report, parameter: ParameterReport) -> Iterator[str]:
     if not bugs and report.diagnosis:
         yield f"  bug: none of its own; it inherits from {wording.heading(report.diagnosis[0])}"
     for row in bugs[:1]:
-        yield from (f"  {line}" for line in wording.failure_lines(row))
+        yield from (f"  {line}" for line in wording.failure_lines(row, report.network))

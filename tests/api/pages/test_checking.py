@@ -78,7 +78,7 @@ def test_a_submission_is_judged_however_it_comes(visitor: Visitor, form: str) ->
     assert answer.status_code == 200
     page = Page(answer.text)
     assert "incorrect" in page.text
-    assert "stored nowhere" in page.text
+    assert "not stored" in page.text
 
 
 def test_the_report_says_what_the_api_says(visitor: Visitor) -> None:

@@ -169,8 +169,19 @@ def test_what_was_judged_by_earlier_rules_is_said_and_judged_again(serve: Serve)
     links = [link for link in Page(html).links if "/submissions/" in link]
     pages = (Page(school.visitor.get(link).text).text for link in links)
     assert any("was judged by revision 1" in page and "revision 2, as correct" in page for page in pages)
+    preview = school.visitor.get(school.visitor.send(f"{school.path}/regrade-previews").headers["location"])
+    words = f"{len(CLASS)} submissions were judged by the present rules (revision 2)"
+    assert words in Page(preview.text).text
+    assert "Nothing is changed yet" in preview.text
+    assert "another verdict" in Page(preview.text).text
+    changes = [link for link in Page(preview.text).links if "/submissions/" in link]
+    assert changes
+    assert "was judged by revision 1" in school.visitor.get(changes[0]).text
+    assert school.visitor.get(school.path).text == html
     again = school.visitor.get(school.visitor.send(f"{school.path}/regrades").headers["location"])
-    assert f"{len(CLASS)} submissions were judged by revision 2" in Page(again.text).text
+    assert words in Page(again.text).text
+    assert [link for link in Page(again.text).links if "/submissions/" in link] == changes
+    assert "Nothing is changed yet" not in again.text
     assert "earlier rules" not in school.visitor.get(school.path).text
 
 

@@ -78,6 +78,9 @@ TABLE: Mapping[str, Visit] = {
     "submission_page": Visit("GET", HOMEWORK + "/submissions/{submission}",
                              "401 401 404 200 404 404 404 200 200 404"),
     "grades_page": Visit("GET", HOMEWORK + "/grades.csv", "401 401 404 403 403 404 404 200 200 404"),
+    "regrade_preview_page": Visit(
+        "POST", HOMEWORK + "/regrade-previews", "401 401 404 403 403 404 404 303 303 404"
+    ),
     "regrade_page": Visit("POST", HOMEWORK + "/regrades", "401 401 404 403 403 404 404 303 303 404"),
     "regrade_job_page": Visit("GET", HOMEWORK + "/regrades/{regrade}",
                               "401 401 404 403 403 404 404 200 200 404"),

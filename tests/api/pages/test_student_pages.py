@@ -125,7 +125,7 @@ def test_an_assignment_that_shows_nothing_shows_nothing(client: TestClient, grad
     student = student_of(client, homework)
     made = student.send(f"/assignments/{homework}/submissions", text=as_text(GRADIENTS))
     page = Page(student.get(made.headers["location"]).text)
-    assert "shows its students no report" in page.text
+    assert "shows no report to students" in page.text
     assert "correct" not in page.text
     submission = grader.get(f"/v1/assignments/{homework}/submissions").json()[0]
     assert submission["report"] not in str(page.links)
@@ -146,7 +146,7 @@ def test_before_it_opens_nothing_of_an_assignment_is_shown(client: TestClient, g
 def test_after_it_closes_attempts_are_shown_and_none_is_taken(client: TestClient, grader: Person) -> None:
     homework = assignment_by(grader, closes=datetime.now(UTC).isoformat())
     student = student_of(client, homework)
-    assert "Answers are taken no more" in student.get(f"/assignments/{homework}").text
+    assert "This assignment is closed" in student.get(f"/assignments/{homework}").text
     late = student.send(f"/assignments/{homework}/submissions", text=as_text(GRADIENTS))
     assert late.status_code == 403
 
@@ -157,11 +157,11 @@ def test_what_a_student_may_see_is_decided_when_it_is_shown(client: TestClient, 
     address = student.send(f"/assignments/{homework}/submissions", text=as_text(GRADIENTS)).headers[
         "location"
     ]
-    assert "shows its students no report" in student.get(address).text
+    assert "shows no report to students" in student.get(address).text
     assert grader.put(f"/v1/assignments/{homework}", {"problem": PROBLEM}).status_code == 200
     report = next(link for link in Page(student.get(address).text).links if link.startswith("/reports/"))
     assert student.get(report).status_code == 200
     hidden = {"problem": PROBLEM, "students_see": []}
     assert grader.put(f"/v1/assignments/{homework}", hidden).status_code == 200
-    assert "shows its students no report" in student.get(address).text
+    assert "shows no report to students" in student.get(address).text
     assert student.get(report).status_code == 403

@@ -12,6 +12,7 @@ from verifier.exporters.page.templating import render_template
 from verifier.oracles import LAYER_ORACLES
 from verifier.report import wording as diagnosis
 from verifier.report import wording as sentences
+from verifier.report.formulas import formulas_of
 from verifier.report.model import Audience, ParameterReport
 from verifier.report.outcome import FileOutcome
 from verifier.report.report import Report
@@ -92,6 +93,7 @@ def fragment(
         remedy=remedy or f"{reproduction_command(outcome)} --format html --output report.html",
         sentences=sentences,
         diagnosis=diagnosis,
+        formulas_of=formulas_of,
         drawn=network_drawing,
         painted=graph_drawing,
         signs=SIGNS,

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup
 
 from reference_impl.array import Array
+from verifier.report.formulas import mathml
 from verifier.report.model import Entries
 
 if TYPE_CHECKING:
@@ -31,13 +33,15 @@ def asset(name: str) -> str:
 def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("verifier.exporters.page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["mathml"] = lambda formula: Markup(mathml(formula))
+    return environment
 
 
 MOST_ROWS, MOST_COLUMNS = 64, 96

@@ -22,12 +22,12 @@ from verifier.diagnosis.catalogue.rules.derivatives import CONFUSED_ACTIVATIONS,
 from verifier.diagnosis.fitting import is_beyond_chance
 from verifier.diagnosis.graph_mutants import GraphMutant, graph_mutants
 from verifier.diagnosis.local_search import CLOSE, relative_residual
-from verifier.diagnosis.wording import DERIVATIVES
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back, values_of
 from verifier.engine.operations import OPERATIONS
 from verifier.judging.comparison import Comparison
 from verifier.problem.graph import GraphProblem
+from verifier.report.formulas import DERIVATIVES
 
 WRONG_DERIVATIVE, AS_INPUT = "wrong-activation-derivative", "preactivation-as-input"
 _IDENTITY = OPERATIONS["identity"].fit({}, ((),)).options
