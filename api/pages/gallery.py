@@ -1,8 +1,6 @@
 """The gallery: mistakes from published code and questions, with their present reports."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from anyio.to_thread import run_sync
 from fastapi import Request, Response
@@ -21,21 +19,41 @@ from verifier.examples.gallery import GALLERY
 from verifier.examples.gallery.entry import GalleryEntry, LibraryRun
 from verifier.examples.gallery.submissions import gallery_document
 from verifier.examples.named import IN_GALLERY
-from verifier.report.wording import format_value
+from verifier.exporters.page import network_figure
+from verifier.report.formulas import formulas_of, mathml
+from verifier.report.model import Diagnosis
+from verifier.report.reading import read_report
+from verifier.report.report import Report
+from verifier.report.wording import declared_loss
 
 router = pages_router()
 
 
 @dataclass(frozen=True, slots=True)
+class DiagnosisOnPage:
+    """right, used: formulas as MathML."""
+
+    bug: str
+    layer: int | None
+    explanation: str
+    right: str
+    used: str
+
+
+@dataclass(frozen=True, slots=True)
 class GalleryPageRow:
-    """An entry and the main parts of its report. address: the page that judges the entry again."""
+    """An entry and the main parts of its report.
+
+    address: the page that judges the entry again. figure: the drawing of the network, as HTML.
+    """
 
     entry: GalleryEntry
     address: str
     release: str
     declared_loss: str
     verdict: str
-    diagnosis: tuple[Mapping[str, Any], ...]
+    diagnosis: tuple[DiagnosisOnPage, ...]
+    figure: str
 
 
 @router.get("/gallery", operation_id="gallery_page")
@@ -51,12 +69,18 @@ async def _rows(service: Service) -> list[GalleryPageRow]:
 async def _row(service: Service, entry: GalleryEntry) -> GalleryPageRow:
     content = to_json(await run_sync(gallery_document, entry.name)).encode()
     task = Task(content, oracles=service.settings.oracle_names, render=RenderRequest(JSON))
-    report = parse((await judge(service, task)).answer)
+    report = read_report(parse((await judge(service, task)).answer))
     return GalleryPageRow(
         entry,
         f"/examples/{IN_GALLERY}{entry.name}",
         entry.made.release if isinstance(entry.made, LibraryRun) else "",
-        format_value(report["loss"]["graded_under"]).strip("()"),
-        report["verdict"],
-        tuple(report["diagnosis"]),
+        declared_loss(report),
+        report.verdict,
+        tuple(_on_page(row, report) for row in report.diagnosis),
+        network_figure(report, entry.name),
     )
+
+
+def _on_page(row: Diagnosis, report: Report) -> DiagnosisOnPage:
+    right, used = map(mathml, formulas_of(row, report.network))
+    return DiagnosisOnPage(row.bug, row.layer, row.explanation, right, used)

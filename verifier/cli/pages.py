@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from verifier.cli.equations import equation_code, equation_picture, equation_text
 from verifier.diagnosis.catalogue import ALIASES, BUGS, LOCAL_RULES
 from verifier.diagnosis.catalogue.bug import EQUATIONS, LOCAL_RULE, Bug, LocalRule
 from verifier.documents.json import to_json
@@ -15,8 +16,9 @@ from verifier.examples.gallery.entry import LibraryRun
 from verifier.examples.gallery.rows import GalleryRow, gallery_rows
 from verifier.examples.gallery.submissions import stored_file
 from verifier.examples.layers import LAYER_EXAMPLES, example_document
+from verifier.exporters.page import network_picture, network_text
 from verifier.pipeline.inspection import inspect
-from verifier.report.formulas import latex
+from verifier.report.formulas import formulas_of, latex
 from verifier.report.wording import declared_loss, heading
 
 INDEX = "README.md"
@@ -53,7 +55,8 @@ def pages(bugs: Collection[Bug], coincidences: Coincidences) -> dict[str, str]:
     coincidences: by bug, the bugs that give the same gradients, each with the problems where they do.
     """
     bug_pages = {f"{bug.id}.md": _joined(_page(bug, coincidences.get(bug.id, {}))) for bug in bugs}
-    return {INDEX: _joined(_index(bugs)), **bug_pages}
+    pictures = {f"{equation}.svg": equation_picture(equation) for equation in EQUATIONS}
+    return {INDEX: _joined(_index(bugs)), **bug_pages, **pictures}
 
 
 def _joined(paragraphs: Iterator[str]) -> str:
@@ -106,6 +109,10 @@ def _page(bug: Bug, coincident: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     yield f"`{bug.id}`, a mistake of `{bug.equation}`: {_ABOUT[bug.equation]}. [All bugs]({INDEX})"
     yield from _formulas(words.right, words.wrong)
     yield _wrapped(_SYMBOLS_OF_GRAPHS if bug.equation == LOCAL_RULE else _SYMBOLS)
+    yield f"![{equation_text(bug.equation)}]({bug.equation}.svg)"
+    yield "## Where it is in the code"
+    yield "This code is correct. The mistake belongs to the line that is marked `# here`."
+    yield f"```python\n{equation_code(bug.equation)}\n```"
     for section, text in (
         ("What it looks like", words.looks_like),
         ("Why it happens", words.why),
@@ -218,7 +225,9 @@ def gallery_pages() -> dict[str, str]:
     return {
         "README.md": "\n".join(_readme(rows)) + "\n",
         TABLE: "".join(f"{to_json(record(row))}\n" for row in rows),
-    } | {f"{row.name}.json": f"{to_json(row.submission)}\n" for row in rows}
+        **{f"{row.name}.json": f"{to_json(row.submission)}\n" for row in rows},
+        **{f"{row.name}.svg": network_picture(row.report) for row in rows},
+    }
 
 
 def record(row: GalleryRow) -> dict[str, Any]:
@@ -263,6 +272,7 @@ def _section(row: GalleryRow) -> Iterator[str]:
     citation = row.citation
     yield f"\n## {row.name}\n"
     yield f"{row.title}. {row.entry.story}\n"
+    yield f"![{network_text(row.report)}]({row.name}.svg)\n"
     yield f"- source: [{citation.title}]({citation.url}), {citation.year}"
     if row.release:
         yield f"- computed by: {row.release}"
@@ -272,7 +282,12 @@ def _section(row: GalleryRow) -> Iterator[str]:
         yield f"- GradJury: **{heading(diagnosis)}**. {diagnosis.explanation}"
         if diagnosis.also_consistent:
             yield f"  Cannot be told apart here from: {', '.join(diagnosis.also_consistent)}."
+        if diagnosis.right:
+            right, used = map(latex, formulas_of(diagnosis, row.report.network))
+            yield f"  Right: ${right}$. Used: ${used}$."
     yield f"- reproduce: `{row.command}`"
+    yield f"\n{'The run' if row.release else 'The mistake, made again'}:\n"
+    yield f"```python\n{row.entry.code}\n```"
 
 
 def write_pages() -> None:

@@ -1,7 +1,10 @@
 """Data classes of a gallery entry, which describes a mistake in published code."""
 
+import ast
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import getsource
 from typing import Any
 
 from reference_impl.network import Parameters
@@ -66,3 +69,16 @@ class GalleryEntry:
     citation: Citation
     claims: tuple[ClaimedBug, ...]
     made: Reproduction | LibraryRun
+
+    @property
+    def code(self) -> str:
+        """The Python code that makes the mistake again, or that runs the library."""
+        begin = self.made.compute if isinstance(self.made, LibraryRun) else self.made.question
+        source = getsource(sys.modules[begin.__module__])
+        functions = [row for row in ast.parse(source).body if isinstance(row, ast.FunctionDef)]
+        parts = (
+            ast.get_source_segment(source, row)
+            for row in functions
+            if isinstance(self.made, LibraryRun) or row.name != begin.__name__
+        )
+        return "\n\n\n".join(part for part in parts if part)

@@ -4,11 +4,13 @@ from math import isnan
 from shlex import quote
 from types import MappingProxyType
 
+from markupsafe import Markup
+
 from verifier.exporters.page import graph_drawing, graph_wording, network_drawing, wording
 from verifier.exporters.page.figures import FigureBudget, render_parameter
 from verifier.exporters.page.graph_drawing import SIGNS, node_states
 from verifier.exporters.page.network_drawing import layer_states
-from verifier.exporters.page.templating import render_template
+from verifier.exporters.page.templating import asset, render_template
 from verifier.oracles import LAYER_ORACLES
 from verifier.report import wording as diagnosis
 from verifier.report import wording as sentences
@@ -79,7 +81,9 @@ def fragment(
     points: a line with the earned points; empty if there are none.
     """
     report = outcome.report
-    parts = {} if report is None else _variables(report, FigureBudget() if budget is None else budget)
+    parts: dict[str, object] = (
+        {} if report is None else _variables(report, FigureBudget() if budget is None else budget)
+    )
     return render_template(
         "section",
         identity=identity,
@@ -94,7 +98,6 @@ def fragment(
         sentences=sentences,
         diagnosis=diagnosis,
         formulas_of=formulas_of,
-        drawn=network_drawing,
         painted=graph_drawing,
         signs=SIGNS,
         expression=operation_text,
@@ -102,6 +105,7 @@ def fragment(
         shortened=truncate_line,
         one_line=sanitize_line,
         order=_ORDER.index,
+        style="",
         **parts,
     )
 
@@ -109,21 +113,44 @@ def fragment(
 def _variables(report: Report, budget: FigureBudget) -> dict[str, object]:
     full = report.audience is Audience.GRADER
     ordered = sorted(report.parameters.values(), key=_sort_key)
-    layers = layer_states(report) if report.graph is None and _locations_visible(report) else []
-    loss = report.loss.graded_under.get("name")
     detailed = ordered[:MOST_DETAILED] if full else []
     return {
         "full": full,
         "verdict_line": wording.verdict_line(report),
-        "layers": layers,
-        "loss_name": f": {truncate_line(str(loss), 30)}" if loss else "",
-        "network_line": wording.network_line(layers) if layers else "",
-        "drawing": network_drawing.drawing(layers),
         "ordered": ordered,
         "detailed": [render_parameter(row, budget) for row in detailed],
         "unkept": any(row.counted and row.entries is None for row in detailed),
         "undetailed": len(ordered) - len(detailed) if full else 0,
+        **_network_variables(report),
         **_graph_variables(report),
+    }
+
+
+def network_figure(report: Report, identity: str) -> str:
+    """Return the drawing of a network of layers as a figure of a page with the style sheet of reports."""
+    return render_template("network", identity=identity, style="", **_network_variables(report))
+
+
+def network_picture(report: Report) -> str:
+    """Return the drawing of a network of layers as an SVG file, in light and dark."""
+    style = Markup(asset("network.css"))
+    return render_template("network_svg", identity="picture", style=style, **_network_variables(report))
+
+
+def network_text(report: Report) -> str:
+    """Return the alternative text of the drawing."""
+    return f"The network. {wording.network_line(layer_states(report))}"
+
+
+def _network_variables(report: Report) -> dict[str, object]:
+    layers = layer_states(report) if report.graph is None and _locations_visible(report) else []
+    loss = report.loss.graded_under.get("name")
+    return {
+        "layers": layers,
+        "loss_name": f": {truncate_line(str(loss), 30)}" if loss else "",
+        "network_line": wording.network_line(layers) if layers else "",
+        "drawing": network_drawing.drawing(layers),
+        "drawn": network_drawing,
     }
 
 
