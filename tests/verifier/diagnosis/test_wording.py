@@ -13,7 +13,7 @@ def test_a_report_shows_its_diagnosis_in_one_line_and_in_full():
     assert "\n" not in repr(report)
     assert f"  diagnosis: {heading}" in str(report).splitlines()
     assert "All units of layer 0 are affected" in report.diagnosis[0].explanation
-    assert "right: δ_l = " in str(report)
+    assert "right: δ₀ = (δ₁ W₁ᵀ) ∘ g′(a₀)" in str(report)
 
 
 def test_a_right_report_says_nothing_of_mistakes():
