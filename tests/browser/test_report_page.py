@@ -191,6 +191,12 @@ def test_the_first_screen_has_the_verdict_the_mistake_and_both_formulas(
         box = page.locator(shown).first.bounding_box()
         assert box is not None, shown
         assert box["y"] + box["height"] <= 820, shown
+    assert "math: δ 0 = ( δ 1 W 1 ⊤ ) ∘ ( 1 − z 0 2 )" in page.locator(".formulas").aria_snapshot()
+    used = page.locator('.formulas math[alttext="δ₀′ = (δ₁ W₁ᵀ) ∘ (1 + z₀²)"]')
+    heights = "at => [at, at.querySelector('mi')].map(each => each.getBoundingClientRect().height)"
+    formula, symbol = used.evaluate(heights)  # drawn with scripts above and below, not as a line of text
+    assert formula > symbol > 0
+    assert used.evaluate("at => at.closest('dd').scrollWidth <= at.closest('dd').clientWidth")
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         take_picture(page, f"first-report-{scheme}")
