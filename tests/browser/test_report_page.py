@@ -191,7 +191,8 @@ def test_the_first_screen_has_the_verdict_the_mistake_and_both_formulas(
         box = page.locator(shown).first.bounding_box()
         assert box is not None, shown
         assert box["y"] + box["height"] <= 820, shown
-    assert "math: δ 0 = ( δ 1 W 1 ⊤ ) ∘ ( 1 − z 0 2 )" in page.locator(".formulas").aria_snapshot()
+    spoken = page.locator(".formulas").aria_snapshot()
+    assert "math: δ 0 = ( δ 1 W 1 \N{DOWN TACK} ) ∘ ( 1 − z 0 2 )" in spoken
     used = page.locator('.formulas math[alttext="δ₀′ = (δ₁ W₁ᵀ) ∘ (1 + z₀²)"]')
     heights = "at => [at, at.querySelector('mi')].map(each => each.getBoundingClientRect().height)"
     formula, symbol = used.evaluate(heights)  # drawn with scripts above and below, not as a line of text
