@@ -13,10 +13,8 @@ from reference_impl.problem_graph import function_node
 from reference_impl.softmax import log_softmax
 from verifier.engine.formulas import COMPLEX
 from verifier.engine.functions.formulas import function_formula, loss_formula
-from verifier.engine.functions.numerical_properties import (
-    log_softmax_vjp_variance,
-    numerical_properties,
-)
+from verifier.engine.functions.numerical_properties import numerical_properties
+from verifier.engine.functions.softmax_properties import log_softmax_vjp_variance
 from verifier.engine.functions.torch_twins import function_in_torch
 
 MAGNITUDES = [1e-300, 1e-20, 1e-8, 1e-3, 0.3, 1.0, 3.0, 10.0, 20.0, 30.0, 37.0, 40.0, 100.0, 700.0]

@@ -14,10 +14,7 @@ from reference_impl.losses import Terms
 from reference_impl.softmax import log_softmax, log_softmax_vjp, softmax
 from verifier.engine.arithmetic import FLOATS, Numbers, largest_shares, steepest_slope
 from verifier.engine.autodiff import BatchedValues, Kinks, reached_kinks, requested_gradients, values_of
-from verifier.engine.functions.numerical_properties import (
-    log_softmax_magnification,
-    log_softmax_vjp_variance,
-)
+from verifier.engine.functions.softmax_properties import log_softmax_magnification, log_softmax_vjp_variance
 from verifier.engine.magnitudes import gradient_magnitudes
 from verifier.engine.rounding import DEVIATIONS, RoundingArithmetic, scale_of
 from verifier.engine.rounding_allowance import ALIKE, STORED

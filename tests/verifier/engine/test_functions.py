@@ -11,12 +11,8 @@ from reference_impl.problem_graph import FUNCTION_OPERATIONS, LOSS_OPERATIONS
 from verifier.engine.formulas import COMPLEX
 from verifier.engine.functions.formulas import FUNCTION_FORMULAS, LOSS_FORMULAS, function_formula
 from verifier.engine.functions.loss_properties import LOSS_PROPERTIES
-from verifier.engine.functions.numerical_properties import (
-    NUMERICAL_PROPERTIES,
-    IntervalProperties,
-    elementwise_properties,
-    numerical_properties,
-)
+from verifier.engine.functions.numerical_properties import NUMERICAL_PROPERTIES, numerical_properties
+from verifier.engine.functions.properties import IntervalProperties, elementwise_properties
 from verifier.engine.functions.torch_twins import FUNCTIONS_IN_TORCH, LOSSES_IN_TORCH, function_in_torch
 from verifier.engine.interval_functions import LOSS_GRADIENTS
 

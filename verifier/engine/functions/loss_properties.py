@@ -13,11 +13,8 @@ import numpy as np
 from reference_impl.activations import sigmoid_derivative
 from reference_impl.array import Array
 from reference_impl.losses import LOSSES, Terms, quotient
-from verifier.engine.functions.numerical_properties import (
-    exponent_rounding,
-    log_softmax_magnification,
-    log_softmax_vjp_variance,
-)
+from verifier.engine.functions.activation_properties import exponent_rounding
+from verifier.engine.functions.softmax_properties import log_softmax_magnification, log_softmax_vjp_variance
 
 VjpVariance = Callable[[Array, Array, Array], Array]
 
