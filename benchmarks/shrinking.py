@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from benchmarks.support.student_functions import BUGS, LOSS, RIGHT, backward
-from verifier.testing.check_backward import check_backward, parameters_of
+from verifier.testing.check_backward import check_backward
+from verifier.testing.problem_search import parameters_of
 
 MOST_LAYERS, MOST_PARAMETERS = 2, 6
 TARGET = 18  # of 20

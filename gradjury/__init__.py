@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from gradjury.packages import import_package
 
 if TYPE_CHECKING:
-    from gradjury.client.client import AsyncClient, Client
+    from gradjury.client.async_client import AsyncClient
+    from gradjury.client.client import Client
     from gradjury.client.errors import ServiceError
     from verifier import (
         DocumentError,
@@ -78,7 +79,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _CLIENTS:
-        return getattr(import_module("gradjury.client").load_client(), name)
+        return import_module("gradjury.client").load_client(name)
     if name == "ServiceError":
         return import_module("gradjury.client.errors").ServiceError
     home = _IMPORTERS if name.startswith("from_") else "verifier"

@@ -39,7 +39,7 @@ def connect(server: str | None = None, token: str | None = None) -> "Iterator[Cl
     from verifier.problem.errors import MalformedSubmission  # loads numpy
 
     try:
-        with load_client().Client(server, token) as client:
+        with load_client()(server, token) as client:
             yield client
     except AuthenticationError as error:
         refuse(f"{error}; log in: gradjury login {client.url}")
@@ -88,7 +88,7 @@ def find_assignment(client: "Client", text: str) -> str:
 def complete_assignment(incomplete: str) -> list[tuple[str, str]]:
     """Return the ids that the shell offers, with their titles; none if the service does not answer."""
     try:
-        with load_client().Client(timeout=_COMPLETION_TIMEOUT, retries=0) as client:
+        with load_client()(timeout=_COMPLETION_TIMEOUT, retries=0) as client:
             rows: list[AssignmentRow] = client.assignments()
     except (ServiceError, ValueError, ImportError, LoginsError):  # a completion prints nothing
         return []

@@ -22,7 +22,8 @@ from verifier.report.reading import read_report
 from verifier.report.report import Report
 from verifier.report.verdict import Verdict
 from verifier.report.wording import node_equation
-from verifier.testing.check_backward import Backward, check_backward, lines_of_failure
+from verifier.testing.backward_function import Backward
+from verifier.testing.check_backward import check_backward, lines_of_failure
 from verifier.testing.graph_check_backward import check_graph_backward, graph_failure_lines
 from verifier.testing.operation_check.check import check_operation
 from verifier.testing.operation_check.functions import check_gradient
