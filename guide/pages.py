@@ -28,8 +28,8 @@ def finish_pages(folder: Path) -> None:
             raise ValueError(
                 f"{page.relative_to(folder)} loads {', '.join(addresses)}; pages must work offline"
             )
-        text, found = move_scripts(mathml(text), relpath(folder, page.parent))
-        scripts |= found
+        text, moved = move_scripts(mathml(text), relpath(folder, page.parent))
+        scripts |= moved
         page.write_text(text, encoding="utf-8")
     for name, text in scripts.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What the commands of the service share: its settings, its database, and refusals in a line."""
+"""Open the settings and the database for the commands of the service, or refuse in a line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

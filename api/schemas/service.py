@@ -1,4 +1,4 @@
-"""What the service says of itself, and problem documents."""
+"""Models of the service's own state, and problem documents."""
 
 from typing import Literal
 

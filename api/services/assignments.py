@@ -20,7 +20,7 @@ from api.services.audit import log_change
 from api.services.cached import recent
 from api.services.checks import read
 from api.storage.records import (
-    AssignmentRow,
+    AssignmentListing,
     AssignmentState,
     Role,
     StoredAssignment,
@@ -46,7 +46,7 @@ _STARTER_SIZE = 2**13  # bytes that one is counted as
 _INSTANCES_KEPT = 64 * 2**20  # bytes of problems with numbers of students' own
 
 
-def list_assignments(service: Service, caller: Token) -> list[AssignmentRow]:
+def list_assignments(service: Service, caller: Token) -> list[AssignmentListing]:
     """Return the assignments that a token opens, newest first; to others than graders once they open."""
     grader = caller.role is Role.GRADER
     owner, moment = caller.subject if grader else None, service.now()

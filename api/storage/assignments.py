@@ -8,7 +8,7 @@ from sqlalchemy import Engine, Row, delete, insert, or_, select, update
 
 from api.problem import StoredProblem, stored_problem
 from api.storage import tables
-from api.storage.records import AssignmentRow, StoredAssignment
+from api.storage.records import AssignmentListing, StoredAssignment
 from api.storage.submissions import lock_assignment
 from verifier.documents.assignment import read_stored_rules, rules_to_document
 from verifier.documents.json import encode, parse
@@ -40,14 +40,14 @@ class SqlAssignments:
             row = connection.execute(query).first()
         return None if row is None else _stored(row)
 
-    def list(self, owner: str | None, ids: Collection[str]) -> Sequence[AssignmentRow]:
+    def list(self, owner: str | None, ids: Collection[str]) -> Sequence[AssignmentListing]:
         names = ("id", "owner", "title", "attempts", "opens", "closes")
         named = _ASSIGNMENT.id.in_(ids)
         opened = named if owner is None else or_(named, _ASSIGNMENT.owner == owner)
         query = select(*(_ASSIGNMENT[name] for name in names)).where(opened)
         query = query.order_by(_ASSIGNMENT.created.desc(), _ASSIGNMENT.id)
         with self.engine.connect() as connection:
-            return [AssignmentRow(*row) for row in connection.execute(query)]
+            return [AssignmentListing(*row) for row in connection.execute(query)]
 
     def exist(self) -> bool:
         with self.engine.connect() as connection:

@@ -106,7 +106,7 @@ def database_file(url: str) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
-    """What is found in a database, without bringing its tables up to date.
+    """The state of a database, without bringing its tables up to date.
 
     revision: of its tables; None if there are none. newest: of this release; `known` if it has `revision`.
     clock: the time of its server; of SQLite that of this machine. latest: of the moments stored.

@@ -63,8 +63,8 @@ class StoredAssignment:
 
 
 @dataclass(frozen=True, slots=True)
-class AssignmentRow:
-    """What lists show of an assignment, without its problem. attempts, opens, closes: None for no limit."""
+class AssignmentListing:
+    """An assignment in lists, without its problem. attempts, opens, closes: None for no limit."""
 
     id: str
     owner: str
@@ -81,7 +81,7 @@ class AssignmentRow:
         return self.has_opened(moment) and (self.closes is None or moment < self.closes)
 
 
-def state_at(assignment: Assignment | AssignmentRow, moment: datetime) -> AssignmentState:
+def state_at(assignment: Assignment | AssignmentListing, moment: datetime) -> AssignmentState:
     """Return whether an assignment takes submissions at a moment."""
     if assignment.opens is not None and moment < assignment.opens:
         return AssignmentState.SCHEDULED

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from api.storage.records import (
-    AssignmentRow,
+    AssignmentListing,
     BatchItem,
     Progress,
     RefusalRecord,
@@ -44,7 +44,7 @@ class AssignmentStore(Protocol):
 
     def find(self, assignment_id: str) -> StoredAssignment | None: ...
 
-    def list(self, owner: str | None, ids: Collection[str]) -> Sequence[AssignmentRow]:
+    def list(self, owner: str | None, ids: Collection[str]) -> Sequence[AssignmentListing]:
         """Return the assignments of an owner and those with the ids, newest first."""
 
     def exist(self) -> bool:

@@ -1,4 +1,4 @@
-"""Tell errors of a database that is away, locked or full from errors of a statement."""
+"""Distinguish errors of a database that is away, locked or full from errors of a statement."""
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection

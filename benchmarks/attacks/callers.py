@@ -135,15 +135,15 @@ def _tags_of_others(service: RunningService) -> tuple[str, bool]:
     path = f"/v1/reports/{service.ids['report_id']}"
     status, headers, _ = ask(service, "GET", path, dict(service.tokens["student"]))
     tag = headers["etag"]
-    own = ask(service, "GET", path, {**service.tokens["student"], "if-none-match": tag})[0]
+    of_student = ask(service, "GET", path, {**service.tokens["student"], "if-none-match": tag})[0]
     statuses = [
         ask(service, "GET", path, {**caller, "if-none-match": value})[0]
         for value in (tag, "*", f"W/{tag}", f'"x", {tag}')
         for caller in (bearer(student), {}, bearer("gradjury_0123456789abcdef_x"))
     ]
     cache = headers["cache-control"]
-    seen = f"its student {status}, then {own}; others {counted(Counter(statuses))}; {cache}"
-    return seen, (status, own) == (200, 304) and set(statuses) <= {401, 404} and "private" in cache
+    seen = f"its student {status}, then {of_student}; others {counted(Counter(statuses))}; {cache}"
+    return seen, (status, of_student) == (200, 304) and set(statuses) <= {401, 404} and "private" in cache
 
 
 def _odd_ids(service: RunningService) -> tuple[str, bool]:
@@ -176,9 +176,9 @@ def _keys_of_others(service: RunningService) -> tuple[str, bool]:
         for role in ("grader", "ci", "grader")
     ]
     foreign = [ask(service, "GET", places[0], dict(service.tokens[role]))[0] for role in ("ci", "student")]
-    own = places[0] == places[2]
-    seen = f"grader's key again gives the same batch: {own}; to others the batch is {foreign}"
-    return seen, own and places[0] != places[1] and foreign == [404, 403]
+    same_place = places[0] == places[2]
+    seen = f"grader's key again gives the same batch: {same_place}; to others the batch is {foreign}"
+    return seen, same_place and places[0] != places[1] and foreign == [404, 403]
 
 
 def _foreign_forms(service: RunningService) -> tuple[str, bool]:

@@ -1,4 +1,4 @@
-"""What does `gradjury serve` say on a database that it cannot use?
+"""Start `gradjury serve` on databases that it cannot use, and print its messages.
 
     python -m benchmarks.attacks.databases
 

@@ -1,4 +1,4 @@
-"""What do documents cost that lie about their size, or that are small and dear? And what do numbers certify?
+"""Measure the cost of documents that lie about their size, or that are small and expensive to judge.
 
     python -m benchmarks.attacks.documents
 
@@ -147,7 +147,7 @@ def _npy(header: str, data: bytes = b"", version: int = 1) -> bytes:
 
 
 class _Touch:
-    """What writes a file when it is unpickled."""
+    """An object that writes a file when it is unpickled."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return Path.touch, (_CANARY,)

@@ -88,10 +88,10 @@ def _memory_bombs(service: RunningService) -> tuple[str, bool]:
     for _ in range(10):
         with connect(service.port, whole) as connection:
             statuses[answer_of(connection)[0]] += 1
-    own = memory(service)
+    resident = memory(service)
     grown = sum(resident_memory(service.process).values()) / 2**20
-    well = set(statuses) <= {200, 413} and own < 400
-    return f"{counted(statuses)}; service {own:.0f} MiB, all {grown:.0f} MiB", well
+    well = set(statuses) <= {200, 413} and resident < 400
+    return f"{counted(statuses)}; service {resident:.0f} MiB, all {grown:.0f} MiB", well
 
 
 def _disk(service: RunningService) -> tuple[str, bool]:
@@ -104,8 +104,8 @@ def _disk(service: RunningService) -> tuple[str, bool]:
     bad = _bytes_kept(service) - start
     padded = json.dumps({"gradients": EXAMPLE["gradients"]}).encode() + b" " * 500_000
     with ThreadPoolExecutor(4) as threads:
-        asked = [threads.submit(ask, service, "POST", path, student, padded) for _ in range(_PADDED)]
-        kept = Counter(each.result()[0] for each in asked)
+        requests = [threads.submit(ask, service, "POST", path, student, padded) for _ in range(_PADDED)]
+        kept = Counter(each.result()[0] for each in requests)
     good = _bytes_kept(service) - start - bad
     sizes = f"{bad / 1e3:.0f} kB; padded {counted(kept)}: {good / 1e3:.0f} kB"
     well = bad < 5e6 and good < 6e6 and set(kept) == {201, 413} and set(refused) == {422}

@@ -1,4 +1,4 @@
-"""What does a connection take whose requests never end, or end in two places?
+"""Send requests that never end, or that end in two places.
 
     python -m benchmarks.attacks.framing [PART OF A ROW'S NAME]
 

@@ -1,4 +1,4 @@
-"""What do requests cost that never become whole? Heads, bodies, and answers that nobody reads.
+"""Measure the cost of requests that stay incomplete: heads, bodies, and answers that nobody reads.
 
     python -m benchmarks.attacks.half_sent
 

@@ -94,7 +94,7 @@ def _rows(table: Table, door: str, wrong: np.ndarray[Any, Any], seen: Sequence["
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one student saw. seconds: of each channel. statuses: of both submissions, and of refusals."""
+    """Answers to one student. seconds: of each channel. statuses: of both submissions, and of refusals."""
 
     seconds: tuple[float, ...]
     statuses: tuple[int, ...]

@@ -30,7 +30,7 @@ _DESCRIPTORS = 30  # open files that may be left
 
 @dataclass
 class Table:
-    """What was seen, a row for each attack. failed: the rows that are not as they should be."""
+    """Observations, a row for each attack. failed: the rows that are not as they should be."""
 
     title: str
     failed: list[str] = field(default_factory=list)
@@ -176,7 +176,7 @@ def request(method: str, path: str, headers: Mapping[str, str], document: Any) -
 
 @dataclass
 class Watched:
-    """What others saw: seconds of their requests, and what was no success."""
+    """Answers to others: seconds of their requests, and the failures."""
 
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)

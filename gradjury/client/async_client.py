@@ -10,18 +10,18 @@ import httpx2
 
 from gradjury.client import calls
 from gradjury.client.base_client import RETRIES, TIMEOUT, Answer, BaseClient, Counts, Entries, Progress
-from gradjury.client.calls import Call, Id
+from gradjury.client.calls import Id, ServiceCall
 from gradjury.client.records import (
-    Assignment,
-    AssignmentRow,
-    Batch,
+    AssignmentDetails,
+    AssignmentSummary,
+    BatchStatus,
+    ClassOverview,
     Grades,
     Outcome,
-    Overview,
     Receipt,
-    RosterRow,
-    SubmissionRow,
-    Token,
+    RosterMember,
+    SubmissionSummary,
+    TokenDetails,
 )
 from gradjury.client.transport import exception_of, pause_before_retry, polling_pauses
 from gradjury.client.uploads import AssignmentSource, Gradients, Students, Submissions, SubmissionSource
@@ -73,35 +73,37 @@ class AsyncClient(BaseClient):
         """As `Client.check`."""
         return await self._send(calls.check(submission, entries, audience))
 
-    async def create_assignment(self, assignment: AssignmentSource) -> Assignment:
+    async def create_assignment(self, assignment: AssignmentSource) -> AssignmentDetails:
         """As `Client.create_assignment`."""
         return await self._send(calls.create_assignment(assignment))
 
-    async def assignments(self) -> list[AssignmentRow]:
+    async def assignments(self) -> list[AssignmentSummary]:
         """As `Client.assignments`."""
         return await self._send(calls.list_assignments())
 
-    async def assignment(self, assignment: Id) -> Assignment:
+    async def assignment(self, assignment: Id) -> AssignmentDetails:
         """As `Client.assignment`."""
         return await self._send(calls.read_assignment(assignment))
 
-    async def replace_assignment(self, assignment: Id, document: AssignmentSource) -> Assignment:
+    async def replace_assignment(self, assignment: Id, document: AssignmentSource) -> AssignmentDetails:
         """As `Client.replace_assignment`."""
         return await self._send(calls.replace_assignment(assignment, document))
 
-    async def edit_assignment(self, assignment: Id, changes: Mapping[str, Any]) -> Assignment:
+    async def edit_assignment(self, assignment: Id, changes: Mapping[str, Any]) -> AssignmentDetails:
         """As `Client.edit_assignment`."""
         return await self._send(calls.edit_assignment(assignment, changes))
 
-    async def close_assignment(self, assignment: Id) -> Assignment:
+    async def close_assignment(self, assignment: Id) -> AssignmentDetails:
         """As `Client.close_assignment`."""
         return await self._send(calls.close_assignment(assignment))
 
-    async def reopen_assignment(self, assignment: Id) -> Assignment:
+    async def reopen_assignment(self, assignment: Id) -> AssignmentDetails:
         """As `Client.reopen_assignment`."""
         return await self._send(calls.reopen_assignment(assignment))
 
-    async def copy_assignment(self, assignment: Id, changes: Mapping[str, Any] | None = None) -> Assignment:
+    async def copy_assignment(
+        self, assignment: Id, changes: Mapping[str, Any] | None = None
+    ) -> AssignmentDetails:
         """As `Client.copy_assignment`."""
         return await self._send(calls.copy_assignment(assignment, changes or {}))
 
@@ -109,25 +111,25 @@ class AsyncClient(BaseClient):
         """As `Client.delete_assignment`."""
         return await self._send(calls.delete_assignment(assignment, with_submissions))
 
-    async def roster(self, assignment: Id, *, counts: Counts = "latest") -> list[RosterRow]:
+    async def roster(self, assignment: Id, *, counts: Counts = "latest") -> list[RosterMember]:
         """As `Client.roster`."""
         return await self._send(calls.read_roster(assignment, counts))
 
-    async def replace_roster(self, assignment: Id, students: Students) -> list[RosterRow]:
+    async def replace_roster(self, assignment: Id, students: Students) -> list[RosterMember]:
         """As `Client.replace_roster`."""
         return await self._send(calls.replace_roster(assignment, students))
 
-    async def whoami(self) -> Token:
+    async def whoami(self) -> TokenDetails:
         """As `Client.whoami`."""
         return await self._send(calls.whoami())
 
     async def create_tokens(
         self, assignment: Id, students: Iterable[str] | None = None, *, expires: str | None = None
-    ) -> list[Token]:
+    ) -> list[TokenDetails]:
         """As `Client.create_tokens`."""
         return await self._send(calls.create_tokens(assignment, students, expires))
 
-    async def tokens(self, assignment: Id) -> list[Token]:
+    async def tokens(self, assignment: Id) -> list[TokenDetails]:
         """As `Client.tokens`."""
         return await self._send(calls.list_tokens(assignment))
 
@@ -147,7 +149,7 @@ class AsyncClient(BaseClient):
         """As `Client.submit`."""
         return await self._send(calls.submit(assignment, gradients, student))
 
-    async def submissions(self, assignment: Id) -> list[SubmissionRow]:
+    async def submissions(self, assignment: Id) -> list[SubmissionSummary]:
         """As `Client.submissions`."""
         return await self._send(calls.list_submissions(assignment))
 
@@ -163,19 +165,19 @@ class AsyncClient(BaseClient):
         """As `Client.keys`."""
         return await self._send(calls.read_keys())
 
-    async def create_batch(self, submissions: Submissions, *, assignment: Id | None = None) -> Batch:
+    async def create_batch(self, submissions: Submissions, *, assignment: Id | None = None) -> BatchStatus:
         """As `Client.create_batch`."""
         return await self._send(calls.create_batch(submissions, assignment))
 
-    async def batches(self) -> list[Batch]:
+    async def batches(self) -> list[BatchStatus]:
         """As `Client.batches`."""
         return await self._send(calls.list_batches())
 
-    async def batch(self, batch: Id) -> Batch:
+    async def batch(self, batch: Id) -> BatchStatus:
         """As `Client.batch`."""
         return await self._send(calls.read_batch(batch))
 
-    async def wait_for_batch(self, batch: Id, *, progress: Progress | None = None) -> Batch:
+    async def wait_for_batch(self, batch: Id, *, progress: Progress | None = None) -> BatchStatus:
         """As `Client.wait_for_batch`."""
         state = await self.batch(batch)
         if progress is not None:
@@ -198,11 +200,11 @@ class AsyncClient(BaseClient):
                 break
         return outcomes
 
-    async def cancel_batch(self, batch: Id) -> Batch:
+    async def cancel_batch(self, batch: Id) -> BatchStatus:
         """As `Client.cancel_batch`."""
         return await self._send(calls.cancel_batch(batch))
 
-    async def overview(self, assignment: Id, *, counts: Counts = "latest") -> Overview:
+    async def overview(self, assignment: Id, *, counts: Counts = "latest") -> ClassOverview:
         """As `Client.overview`."""
         return await self._send(calls.overview(assignment, counts))
 
@@ -210,7 +212,7 @@ class AsyncClient(BaseClient):
         """As `Client.grades`."""
         return await self._send(calls.grades(assignment, counts))
 
-    async def _send(self, call: Call[Answer]) -> Answer:
+    async def _send(self, call: ServiceCall[Answer]) -> Answer:
         request = self._request(self._http, call)
         for attempt in count():
             failure: httpx2.TransportError | httpx2.Response

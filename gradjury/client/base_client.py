@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import httpx2
 
-from gradjury.client.calls import Call
+from gradjury.client.calls import ServiceCall
 from gradjury.client.logins import find_login
 from gradjury.client.records import (
-    Batch,
+    BatchStatus,
 )
 from gradjury.client.transport import check_url
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Entries = Literal["worst", "all"]
 Counts = Literal["latest", "best"]
-Progress = Callable[[Batch], object]
+Progress = Callable[[BatchStatus], object]
 TIMEOUT = 60.0  # seconds; judging one submission may take 30
 RETRIES = 4
 
@@ -42,7 +42,7 @@ class BaseClient:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url}>"
 
-    def _request(self, http: httpx2.Client | httpx2.AsyncClient, call: Call[Any]) -> httpx2.Request:
+    def _request(self, http: httpx2.Client | httpx2.AsyncClient, call: ServiceCall[Any]) -> httpx2.Request:
         headers = {"Accept": call.accept}
         content = b""
         if call.upload is not None:

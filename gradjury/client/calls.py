@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import quote
 
 from gradjury.client.records import (
-    Assignment,
-    AssignmentRow,
-    Batch,
+    AssignmentDetails,
+    AssignmentSummary,
+    BatchStatus,
+    ClassOverview,
     Grades,
     Outcome,
-    Overview,
     Receipt,
-    RosterRow,
-    SubmissionRow,
-    Token,
+    RosterMember,
+    SubmissionSummary,
+    TokenDetails,
     read_record,
 )
 from gradjury.client.transport import Response
@@ -40,12 +40,12 @@ if TYPE_CHECKING:
     from verifier.report.report import Report
 
 Answer = TypeVar("Answer")
-Id = str | Assignment | AssignmentRow | SubmissionRow | Receipt | Batch
+Id = str | AssignmentDetails | AssignmentSummary | SubmissionSummary | Receipt | BatchStatus
 OUTCOMES = 100  # in an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[Answer]):
+class ServiceCall(Generic[Answer]):
     """A request, and the function that reads its answer.
 
     keyed: the request creates something, so it has an Idempotency-Key. A repetition gets the first answer.
@@ -62,147 +62,157 @@ class Call(Generic[Answer]):
     repeatable: bool = True
 
 
-def check(submission: SubmissionSource, entries: str, audience: str) -> "Call[Report]":
+def check(submission: SubmissionSource, entries: str, audience: str) -> "ServiceCall[Report]":
     query = {"entries": entries, "audience": audience}
-    return Call("POST", "/v1/checks", _read_report, query, submission_upload(submission))
+    return ServiceCall("POST", "/v1/checks", _read_report, query, submission_upload(submission))
 
 
-def create_assignment(assignment: AssignmentSource) -> Call[Assignment]:
+def create_assignment(assignment: AssignmentSource) -> ServiceCall[AssignmentDetails]:
     upload = assignment_upload(assignment)
-    return Call("POST", "/v1/assignments", _record_reader(Assignment), upload=upload, keyed=True)
+    return ServiceCall(
+        "POST", "/v1/assignments", _record_reader(AssignmentDetails), upload=upload, keyed=True
+    )
 
 
-def list_assignments() -> Call[list[AssignmentRow]]:
-    return Call("GET", "/v1/assignments", _rows_reader(AssignmentRow))
+def list_assignments() -> ServiceCall[list[AssignmentSummary]]:
+    return ServiceCall("GET", "/v1/assignments", _rows_reader(AssignmentSummary))
 
 
-def read_assignment(assignment: Id) -> Call[Assignment]:
-    return Call("GET", _assignment(assignment), _record_reader(Assignment))
+def read_assignment(assignment: Id) -> ServiceCall[AssignmentDetails]:
+    return ServiceCall("GET", _assignment(assignment), _record_reader(AssignmentDetails))
 
 
-def replace_assignment(assignment: Id, document: AssignmentSource) -> Call[Assignment]:
+def replace_assignment(assignment: Id, document: AssignmentSource) -> ServiceCall[AssignmentDetails]:
     upload = assignment_upload(document)
-    return Call("PUT", _assignment(assignment), _record_reader(Assignment), upload=upload)
+    return ServiceCall("PUT", _assignment(assignment), _record_reader(AssignmentDetails), upload=upload)
 
 
-def edit_assignment(assignment: Id, changes: Mapping[str, Any]) -> Call[Assignment]:
-    reader = _record_reader(Assignment)
-    return Call("PATCH", _assignment(assignment), reader, upload=json_upload(changes))
+def edit_assignment(assignment: Id, changes: Mapping[str, Any]) -> ServiceCall[AssignmentDetails]:
+    reader = _record_reader(AssignmentDetails)
+    return ServiceCall("PATCH", _assignment(assignment), reader, upload=json_upload(changes))
 
 
-def close_assignment(assignment: Id) -> Call[Assignment]:
-    return Call("POST", _assignment(assignment, "/close"), _record_reader(Assignment))
+def close_assignment(assignment: Id) -> ServiceCall[AssignmentDetails]:
+    return ServiceCall("POST", _assignment(assignment, "/close"), _record_reader(AssignmentDetails))
 
 
-def reopen_assignment(assignment: Id) -> Call[Assignment]:
-    return Call("POST", _assignment(assignment, "/reopen"), _record_reader(Assignment))
+def reopen_assignment(assignment: Id) -> ServiceCall[AssignmentDetails]:
+    return ServiceCall("POST", _assignment(assignment, "/reopen"), _record_reader(AssignmentDetails))
 
 
-def copy_assignment(assignment: Id, changes: Mapping[str, Any]) -> Call[Assignment]:
+def copy_assignment(assignment: Id, changes: Mapping[str, Any]) -> ServiceCall[AssignmentDetails]:
     path, upload = _assignment(assignment, "/copy"), json_upload(changes)
-    return Call("POST", path, _record_reader(Assignment), upload=upload, keyed=True)
+    return ServiceCall("POST", path, _record_reader(AssignmentDetails), upload=upload, keyed=True)
 
 
-def delete_assignment(assignment: Id, with_submissions: bool) -> Call[None]:
+def delete_assignment(assignment: Id, with_submissions: bool) -> ServiceCall[None]:
     query = {"with_submissions": "true"} if with_submissions else {}
-    return Call("DELETE", _assignment(assignment), lambda _: None, query)
+    return ServiceCall("DELETE", _assignment(assignment), lambda _: None, query)
 
 
-def read_roster(assignment: Id, counts: str) -> Call[list[RosterRow]]:
-    return Call("GET", _assignment(assignment, "/roster"), _rows_reader(RosterRow), {"counts": counts})
+def read_roster(assignment: Id, counts: str) -> ServiceCall[list[RosterMember]]:
+    return ServiceCall(
+        "GET", _assignment(assignment, "/roster"), _rows_reader(RosterMember), {"counts": counts}
+    )
 
 
-def replace_roster(assignment: Id, students: Students) -> Call[list[RosterRow]]:
+def replace_roster(assignment: Id, students: Students) -> ServiceCall[list[RosterMember]]:
     path, upload = _assignment(assignment, "/roster"), roster_upload(students)
-    return Call("PUT", path, _rows_reader(RosterRow), upload=upload)
+    return ServiceCall("PUT", path, _rows_reader(RosterMember), upload=upload)
 
 
-def whoami() -> Call[Token]:
-    return Call("GET", "/v1/token", _record_reader(Token))
+def whoami() -> ServiceCall[TokenDetails]:
+    return ServiceCall("GET", "/v1/token", _record_reader(TokenDetails))
 
 
-def create_tokens(assignment: Id, students: Iterable[str] | None, expires: str | None) -> Call[list[Token]]:
+def create_tokens(
+    assignment: Id, students: Iterable[str] | None, expires: str | None
+) -> ServiceCall[list[TokenDetails]]:
     request = {} if students is None else {"students": list(students)}
     upload = json_upload(request | ({} if expires is None else {"expires": expires}))
     path = _assignment(assignment, "/tokens")
 
-    def read(response: Response) -> list[Token]:
-        return [read_record(Token, row | {"text": row["token"]}) for row in response.json()]
+    def read(response: Response) -> list[TokenDetails]:
+        return [read_record(TokenDetails, row | {"text": row["token"]}) for row in response.json()]
 
-    return Call("POST", path, read, upload=upload, repeatable=False)
-
-
-def list_tokens(assignment: Id) -> Call[list[Token]]:
-    return Call("GET", _assignment(assignment, "/tokens"), _rows_reader(Token))
+    return ServiceCall("POST", path, read, upload=upload, repeatable=False)
 
 
-def revoke_token(assignment: Id, token: str) -> Call[None]:
-    return Call("DELETE", _assignment(assignment, f"/tokens/{quote(token, safe='')}"), lambda _: None)
+def list_tokens(assignment: Id) -> ServiceCall[list[TokenDetails]]:
+    return ServiceCall("GET", _assignment(assignment, "/tokens"), _rows_reader(TokenDetails))
 
 
-def export_student(assignment: Id, student: str) -> Call[bytes]:
+def revoke_token(assignment: Id, token: str) -> ServiceCall[None]:
+    return ServiceCall("DELETE", _assignment(assignment, f"/tokens/{quote(token, safe='')}"), lambda _: None)
+
+
+def export_student(assignment: Id, student: str) -> ServiceCall[bytes]:
     path = _assignment(assignment, "/student-data")
-    return Call("GET", path, lambda response: response.content, {"student": student}, accept="*/*")
+    return ServiceCall("GET", path, lambda response: response.content, {"student": student}, accept="*/*")
 
 
-def delete_student(assignment: Id, student: str) -> Call[None]:
+def delete_student(assignment: Id, student: str) -> ServiceCall[None]:
     path = _assignment(assignment, "/student-data")
-    return Call("DELETE", path, lambda _: None, {"student": student})
+    return ServiceCall("DELETE", path, lambda _: None, {"student": student})
 
 
-def submit(assignment: Id, gradients: Gradients, student: str | None) -> Call[Receipt]:
+def submit(assignment: Id, gradients: Gradients, student: str | None) -> ServiceCall[Receipt]:
     query = {} if student is None else {"student": student}
     path = _assignment(assignment, "/submissions")
-    return Call("POST", path, _read_receipt, query, gradients_upload(gradients), keyed=True)
+    return ServiceCall("POST", path, _read_receipt, query, gradients_upload(gradients), keyed=True)
 
 
-def list_submissions(assignment: Id) -> Call[list[SubmissionRow]]:
-    return Call("GET", _assignment(assignment, "/submissions"), _rows_reader(SubmissionRow))
+def list_submissions(assignment: Id) -> ServiceCall[list[SubmissionSummary]]:
+    return ServiceCall("GET", _assignment(assignment, "/submissions"), _rows_reader(SubmissionSummary))
 
 
-def read_report(report: str) -> "Call[Report]":
-    return Call("GET", f"/v1/reports/{quote(report, safe='')}", _read_report)
+def read_report(report: str) -> "ServiceCall[Report]":
+    return ServiceCall("GET", f"/v1/reports/{quote(report, safe='')}", _read_report)
 
 
-def read_signed_report(report: str) -> Call[str]:
+def read_signed_report(report: str) -> ServiceCall[str]:
     path = f"/v1/reports/{quote(report, safe='')}"
-    return Call("GET", path, lambda response: response.text, accept="application/jose")
+    return ServiceCall("GET", path, lambda response: response.text, accept="application/jose")
 
 
-def read_keys() -> Call[Mapping[str, Any]]:
-    return Call("GET", "/.well-known/jwks.json", lambda response: response.json())
+def read_keys() -> ServiceCall[Mapping[str, Any]]:
+    return ServiceCall("GET", "/.well-known/jwks.json", lambda response: response.json())
 
 
-def create_batch(submissions: Submissions, assignment: Id | None) -> Call[Batch]:
+def create_batch(submissions: Submissions, assignment: Id | None) -> ServiceCall[BatchStatus]:
     query = {} if assignment is None else {"assignment": _id_of(assignment)}
     upload = batch_upload(submissions, of_students=assignment is not None)
-    return Call("POST", "/v1/batches", _record_reader(Batch), query, upload, keyed=True)
+    return ServiceCall("POST", "/v1/batches", _record_reader(BatchStatus), query, upload, keyed=True)
 
 
-def list_batches() -> Call[list[Batch]]:
-    return Call("GET", "/v1/batches", _rows_reader(Batch))
+def list_batches() -> ServiceCall[list[BatchStatus]]:
+    return ServiceCall("GET", "/v1/batches", _rows_reader(BatchStatus))
 
 
-def read_batch(batch: Id) -> Call[Batch]:
-    return Call("GET", _batch(batch), _record_reader(Batch))
+def read_batch(batch: Id) -> ServiceCall[BatchStatus]:
+    return ServiceCall("GET", _batch(batch), _record_reader(BatchStatus))
 
 
-def cancel_batch(batch: Id) -> Call[Batch]:
-    return Call("DELETE", _batch(batch), _record_reader(Batch))
+def cancel_batch(batch: Id) -> ServiceCall[BatchStatus]:
+    return ServiceCall("DELETE", _batch(batch), _record_reader(BatchStatus))
 
 
-def read_outcomes(batch: Id, after: int) -> Call[list[Outcome]]:
+def read_outcomes(batch: Id, after: int) -> ServiceCall[list[Outcome]]:
     query = {"after": str(after), "most": str(OUTCOMES)}
-    return Call("GET", _batch(batch, "/reports"), _read_outcomes, query, accept="application/x-ndjson")
+    return ServiceCall("GET", _batch(batch, "/reports"), _read_outcomes, query, accept="application/x-ndjson")
 
 
-def overview(assignment: Id, counts: str) -> Call[Overview]:
-    return Call("GET", _assignment(assignment, "/overview"), _record_reader(Overview), {"counts": counts})
+def overview(assignment: Id, counts: str) -> ServiceCall[ClassOverview]:
+    return ServiceCall(
+        "GET", _assignment(assignment, "/overview"), _record_reader(ClassOverview), {"counts": counts}
+    )
 
 
-def grades(assignment: Id, counts: str) -> Call[Grades]:
+def grades(assignment: Id, counts: str) -> ServiceCall[Grades]:
     path = _assignment(assignment, "/grades.csv")
-    return Call("GET", path, lambda response: Grades(response.text), {"counts": counts}, accept="text/csv")
+    return ServiceCall(
+        "GET", path, lambda response: Grades(response.text), {"counts": counts}, accept="text/csv"
+    )
 
 
 def _assignment(assignment: Id, rest: str = "") -> str:

@@ -10,18 +10,18 @@ import httpx2
 
 from gradjury.client import calls
 from gradjury.client.base_client import RETRIES, TIMEOUT, Answer, BaseClient, Counts, Entries, Progress
-from gradjury.client.calls import Call, Id
+from gradjury.client.calls import Id, ServiceCall
 from gradjury.client.records import (
-    Assignment,
-    AssignmentRow,
-    Batch,
+    AssignmentDetails,
+    AssignmentSummary,
+    BatchStatus,
+    ClassOverview,
     Grades,
     Outcome,
-    Overview,
     Receipt,
-    RosterRow,
-    SubmissionRow,
-    Token,
+    RosterMember,
+    SubmissionSummary,
+    TokenDetails,
 )
 from gradjury.client.transport import exception_of, pause_before_retry, polling_pauses
 from gradjury.client.uploads import AssignmentSource, Gradients, Students, Submissions, SubmissionSource
@@ -98,38 +98,38 @@ class Client(BaseClient):
         """
         return self._send(calls.check(submission, entries, audience))
 
-    def create_assignment(self, assignment: AssignmentSource) -> Assignment:
+    def create_assignment(self, assignment: AssignmentSource) -> AssignmentDetails:
         """Create an assignment from a document or the path of its JSON file; return it with its id."""
         return self._send(calls.create_assignment(assignment))
 
-    def assignments(self) -> list[AssignmentRow]:
+    def assignments(self) -> list[AssignmentSummary]:
         """Return the assignments that the token opens, newest first."""
         return self._send(calls.list_assignments())
 
-    def assignment(self, assignment: Id) -> Assignment:
+    def assignment(self, assignment: Id) -> AssignmentDetails:
         """Return an assignment, with the problem as the caller has it."""
         return self._send(calls.read_assignment(assignment))
 
-    def replace_assignment(self, assignment: Id, document: AssignmentSource) -> Assignment:
+    def replace_assignment(self, assignment: Id, document: AssignmentSource) -> AssignmentDetails:
         """Put another document in an assignment's place; return the assignment."""
         return self._send(calls.replace_assignment(assignment, document))
 
-    def edit_assignment(self, assignment: Id, changes: Mapping[str, Any]) -> Assignment:
+    def edit_assignment(self, assignment: Id, changes: Mapping[str, Any]) -> AssignmentDetails:
         """Change the named fields of an assignment; None takes one back to its default.
 
         Example: `client.edit_assignment(id, {"attempts": 3, "closes": "2026-12-07T18:00:00Z"})`
         """
         return self._send(calls.edit_assignment(assignment, changes))
 
-    def close_assignment(self, assignment: Id) -> Assignment:
+    def close_assignment(self, assignment: Id) -> AssignmentDetails:
         """End the submission period now."""
         return self._send(calls.close_assignment(assignment))
 
-    def reopen_assignment(self, assignment: Id) -> Assignment:
+    def reopen_assignment(self, assignment: Id) -> AssignmentDetails:
         """Take submissions again, without an end."""
         return self._send(calls.reopen_assignment(assignment))
 
-    def copy_assignment(self, assignment: Id, changes: Mapping[str, Any] | None = None) -> Assignment:
+    def copy_assignment(self, assignment: Id, changes: Mapping[str, Any] | None = None) -> AssignmentDetails:
         """Return a new assignment with the same rules, but no students and no submission period.
 
         changes: fields of the copy, such as its title.
@@ -140,28 +140,28 @@ class Client(BaseClient):
         """Delete an assignment. With submissions of students it is kept, unless `with_submissions`."""
         return self._send(calls.delete_assignment(assignment, with_submissions))
 
-    def roster(self, assignment: Id, *, counts: Counts = "latest") -> list[RosterRow]:
+    def roster(self, assignment: Id, *, counts: Counts = "latest") -> list[RosterMember]:
         """Return every student of an assignment, also those who sent nothing. counts: as in `overview`."""
         return self._send(calls.read_roster(assignment, counts))
 
-    def replace_roster(self, assignment: Id, students: Students) -> list[RosterRow]:
+    def replace_roster(self, assignment: Id, students: Students) -> list[RosterMember]:
         """Name the students of an assignment: names, or a mapping of names to LMS ids; return the roster."""
         return self._send(calls.replace_roster(assignment, students))
 
-    def whoami(self) -> Token:
+    def whoami(self) -> TokenDetails:
         """Return the client's token: its role, and who holds it."""
         return self._send(calls.whoami())
 
     def create_tokens(
         self, assignment: Id, students: Iterable[str] | None = None, *, expires: str | None = None
-    ) -> list[Token]:
+    ) -> list[TokenDetails]:
         """Issue tokens to students and return them; `text` is shown only this once.
 
         students: names; by default all of the roster who have no valid token. expires: such as "26w".
         """
         return self._send(calls.create_tokens(assignment, students, expires))
 
-    def tokens(self, assignment: Id) -> list[Token]:
+    def tokens(self, assignment: Id) -> list[TokenDetails]:
         """Return the students' tokens that open an assignment, without their texts."""
         return self._send(calls.list_tokens(assignment))
 
@@ -185,7 +185,7 @@ class Client(BaseClient):
         """
         return self._send(calls.submit(assignment, gradients, student))
 
-    def submissions(self, assignment: Id) -> list[SubmissionRow]:
+    def submissions(self, assignment: Id) -> list[SubmissionSummary]:
         """Return all submissions to a grader, and to students their own."""
         return self._send(calls.list_submissions(assignment))
 
@@ -201,7 +201,7 @@ class Client(BaseClient):
         """Return the public keys of the service's signatures, as a JSON Web Key Set."""
         return self._send(calls.read_keys())
 
-    def create_batch(self, submissions: Submissions, *, assignment: Id | None = None) -> Batch:
+    def create_batch(self, submissions: Submissions, *, assignment: Id | None = None) -> BatchStatus:
         """Send many submissions in one request, to be judged in the background; return their batch.
 
         Parameters
@@ -221,15 +221,15 @@ class Client(BaseClient):
         """
         return self._send(calls.create_batch(submissions, assignment))
 
-    def batches(self) -> list[Batch]:
+    def batches(self) -> list[BatchStatus]:
         """Return the batches that the token's holder has sent, newest first."""
         return self._send(calls.list_batches())
 
-    def batch(self, batch: Id) -> Batch:
+    def batch(self, batch: Id) -> BatchStatus:
         """Return a batch with its progress."""
         return self._send(calls.read_batch(batch))
 
-    def wait_for_batch(self, batch: Id, *, progress: Progress | None = None) -> Batch:
+    def wait_for_batch(self, batch: Id, *, progress: Progress | None = None) -> BatchStatus:
         """Return a batch when all of its submissions are judged or refused, or it is cancelled.
 
         progress: called with the batch at first, and after every change.
@@ -255,11 +255,11 @@ class Client(BaseClient):
                 break
         return outcomes
 
-    def cancel_batch(self, batch: Id) -> Batch:
+    def cancel_batch(self, batch: Id) -> BatchStatus:
         """Cancel what is not judged yet; return the batch. Reports that exist are kept."""
         return self._send(calls.cancel_batch(batch))
 
-    def overview(self, assignment: Id, *, counts: Counts = "latest") -> Overview:
+    def overview(self, assignment: Id, *, counts: Counts = "latest") -> ClassOverview:
         """Return how a class does. counts: the attempt of each student that counts."""
         return self._send(calls.overview(assignment, counts))
 
@@ -267,7 +267,7 @@ class Client(BaseClient):
         """Return the grades of a class. counts: the attempt of each student that counts."""
         return self._send(calls.grades(assignment, counts))
 
-    def _send(self, call: Call[Answer]) -> Answer:
+    def _send(self, call: ServiceCall[Answer]) -> Answer:
         request = self._request(self._http, call)
         for attempt in count():
             failure: httpx2.TransportError | httpx2.Response

@@ -53,19 +53,19 @@ def find_login(url: str | None = None, token: str | None = None) -> Login:
     Raises: ValueError if there is no service; LoginsError if the file of logins cannot be used.
     """
     variable = os.environ.get(SERVER_VARIABLE, "").rstrip("/") or None
-    asked = url.rstrip("/") if url is not None else variable
-    if token is None and (variable is None or asked == variable):
+    chosen = url.rstrip("/") if url is not None else variable
+    if token is None and (variable is None or chosen == variable):
         token = os.environ.get(TOKEN_VARIABLE) or None
-    if asked is not None and token is not None:
-        return Login(asked, token)
+    if chosen is not None and token is not None:
+        return Login(chosen, token)
     logins = read_logins()
-    asked = asked or logins.current
-    if asked is None:
+    chosen = chosen or logins.current
+    if chosen is None:
         raise ValueError(_NOWHERE)
-    login = logins.find(asked) or Login(asked)
+    login = logins.find(chosen) or Login(chosen)
     if token is not None:
         return replace(login, token=token)
-    return replace(login, token=login.token or _keyring_token(asked))
+    return replace(login, token=login.token or _keyring_token(chosen))
 
 
 def read_logins() -> Logins:

@@ -1,4 +1,4 @@
-"""What the service answers, as frozen data. Fields that a newer service adds are ignored."""
+"""Answers of the service, as frozen data. Fields that a newer service adds are ignored."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class AssignmentRow:
+class AssignmentSummary:
     """A row of the list of assignments. state: scheduled, open or closed."""
 
     id: str
@@ -24,7 +24,7 @@ class AssignmentRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class AssignmentDetails:
     """An assignment as the caller may see it.
 
     state: scheduled, open or closed.
@@ -55,7 +55,7 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
-class SubmissionRow:
+class SubmissionSummary:
     """A stored submission. A student's has what the assignment lets students see.
 
     report: id of its report. refusal: why it could not be judged.
@@ -89,7 +89,7 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class BatchStatus:
     """Many submissions that workers judge.
 
     state: queued, running, finished or cancelled.
@@ -135,7 +135,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
+class ClassOverview:
     """How a class does.
 
     students: those whose submissions were judged. refused: students of whom nothing could be judged, with the
@@ -159,7 +159,7 @@ class Overview:
 
 
 @dataclass(frozen=True, slots=True)
-class RosterRow:
+class RosterMember:
     """A student of an assignment.
 
     token: valid, expired or revoked; None for none. state: judged, refused or silent.
@@ -181,7 +181,7 @@ class RosterRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class TokenDetails:
     """A token. subject: who holds it. state: valid, expired or revoked.
 
     text: what its holder sends; only where it has just been created.

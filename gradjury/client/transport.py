@@ -45,10 +45,10 @@ def pause_before_retry(
         return pause if repeatable or untouched else None
     if failure.status_code not in _AGAIN:
         return None
-    asked = failure.headers.get("retry-after", "")
-    if not asked.isdecimal():
+    retry_after = failure.headers.get("retry-after", "")
+    if not retry_after.isdecimal():
         return None if failure.status_code == 409 else pause
-    return float(asked) + pause if float(asked) <= _LONGEST_PAUSE else None
+    return float(retry_after) + pause if float(retry_after) <= _LONGEST_PAUSE else None
 
 
 def polling_pauses() -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""What is sent: gradients, submissions and assignments, from files or from Python."""
+"""Uploads: gradients, submissions and assignments, from files or from Python."""
 
 import json
 from collections import Counter
@@ -127,6 +127,7 @@ def _file_upload(path: File) -> Upload:
 
 
 def _uploads_of_files(arguments: Sequence[str], of_students: bool) -> dict[str, Upload]:
+    # these load numpy
     from verifier.cli.files import common_folder, expand_paths, title_of, unreadable_file_error
     from verifier.exporters.grades import student_names
     from verifier.problem.errors import MalformedSubmission
@@ -148,7 +149,7 @@ def _uploads_of_files(arguments: Sequence[str], of_students: bool) -> dict[str, 
 
 def _check_names(names: Iterable[str], of_students: bool) -> None:
     """Raise MalformedSubmission for names under which the service would find no file, or another student."""
-    from verifier.problem.errors import ErrorCollector
+    from verifier.problem.errors import ErrorCollector  # loads numpy
 
     errors, names = ErrorCollector(), list(names)
     for name in names:

@@ -22,7 +22,7 @@ from gradjury.commands.session import (
 )
 
 if TYPE_CHECKING:
-    from gradjury.client.records import Assignment
+    from gradjury.client.records import AssignmentDetails
 
 _NONE = "none"  # takes a field back to its default
 _commands = typer.Typer(no_args_is_help=True, help="Create and change assignments of a service.")
@@ -150,19 +150,19 @@ def delete(
         client.delete_assignment(find_assignment(client, assignment), with_submissions=with_submissions)
 
 
-def _announce(record: "Assignment") -> None:
+def _announce(record: "AssignmentDetails") -> None:
     typer.echo(record.id)
     if record.notice is not None:
         note(record.notice)
     _note_warnings(record)
 
 
-def _note_warnings(record: "Assignment") -> None:
+def _note_warnings(record: "AssignmentDetails") -> None:
     for warning in record.warnings:
         note(f"warning: {warning}")
 
 
-def _summary(record: "Assignment") -> str:
+def _summary(record: "AssignmentDetails") -> str:
     attempts = "any number" if record.attempts is None else str(record.attempts)
     if record.attempts_left is not None:
         attempts += f", {record.attempts_left} left"

@@ -24,15 +24,15 @@ from gradjury.commands.session import (
 )
 
 if TYPE_CHECKING:
-    from gradjury.client.records import Token
+    from gradjury.client.records import TokenDetails
 
 
-class Counts(StrEnum):
+class CountedAttempt(StrEnum):
     LATEST = "latest"
     BEST = "best"
 
 
-_Counts = Annotated[Counts, typer.Option(help="The attempt of each student that counts.")]
+_Counts = Annotated[CountedAttempt, typer.Option(help="The attempt of each student that counts.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -55,7 +55,7 @@ def roster(
     expires: Annotated[
         str | None, typer.Option(help="Lifetime of the tokens, such as 26w; default: never expires.")
     ] = None,
-    counts: _Counts = Counts.LATEST,
+    counts: _Counts = CountedAttempt.LATEST,
     format_name: ListFormatOption = ListFormat.TEXT,
     server: ServerOption = None,
 ) -> None:
@@ -94,7 +94,7 @@ def roster(
 
 def grades(
     assignment: AssignmentArgument,
-    counts: _Counts = Counts.LATEST,
+    counts: _Counts = CountedAttempt.LATEST,
     output: OutputOption = None,
     server: ServerOption = None,
 ) -> None:
@@ -113,7 +113,7 @@ def open_private(file: Path) -> IO[str]:
         ) from None
 
 
-def write_tokens(tokens: "Sequence[Token]", stream: IO[str]) -> None:
+def write_tokens(tokens: "Sequence[TokenDetails]", stream: IO[str]) -> None:
     """Write a row of name and token for each."""
     from verifier.report.wording import spreadsheet_cell  # loads numpy
 

@@ -1,4 +1,4 @@
-"""What every command that calls a service needs: its client, messages, tables and completion."""
+"""Clients, messages, tables and completion for the commands that call a service."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from verifier.report.verdict import ExitStatus
 
 if TYPE_CHECKING:
     from gradjury.client.client import Client
-    from gradjury.client.records import AssignmentRow
+    from gradjury.client.records import AssignmentSummary
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _COMPLETION_TIMEOUT = 2.0  # seconds that pressing the tab key may take
@@ -32,7 +32,7 @@ class ListFormat(StrEnum):
 
 @contextmanager
 def connect(server: str | None = None, token: str | None = None) -> "Iterator[Client]":
-    """Give a client of the service that is meant. What it raises is printed, and the command ends.
+    """Yield a client of the chosen service. Its exceptions are printed, and the command ends.
 
     Exit status: 2 for what the service refuses or cannot take, 4 where it does not answer.
     """
@@ -89,7 +89,7 @@ def complete_assignment(incomplete: str) -> list[tuple[str, str]]:
     """Return the ids that the shell offers, with their titles; none if the service does not answer."""
     try:
         with load_client()(timeout=_COMPLETION_TIMEOUT, retries=0) as client:
-            rows: list[AssignmentRow] = client.assignments()
+            rows: list[AssignmentSummary] = client.assignments()
     except (ServiceError, ValueError, ImportError, LoginsError):  # a completion prints nothing
         return []
     return [(row.id, row.title) for row in rows if row.id.startswith(incomplete)]

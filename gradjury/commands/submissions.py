@@ -27,7 +27,7 @@ from verifier.report.verdict import ExitStatus, Verdict, combined_status, exit_s
 
 if TYPE_CHECKING:
     from gradjury.client.client import Client
-    from gradjury.client.records import Batch, Outcome, SubmissionRow
+    from gradjury.client.records import BatchStatus, Outcome, SubmissionSummary
     from verifier.report.report import Report
 
 _Format = Annotated[
@@ -60,9 +60,11 @@ def submit(
     Exit status: 0 correct, or received where students see no verdict; 1 incorrect; 2 refused; 3 undecided;
     4 the service does not answer.
     """
+    from gradjury.client.uploads import is_archive  # loads numpy
+
     with connect(server) as client:
         assignment_id = find_assignment(client, assignment)
-        if len(files) > 1 or files[0].is_dir() or _is_archive(files[0]):
+        if len(files) > 1 or files[0].is_dir() or is_archive(files[0]):
             if student is not None:
                 raise ValueError(
                     "--student goes with one file; of several, each is named for its student, as in ada.npz"
@@ -112,12 +114,6 @@ def report(
         _write_report(client.report(report_id), format_name, output)
 
 
-def _is_archive(file: Path) -> bool:
-    from gradjury.client.uploads import is_archive
-
-    return is_archive(file)
-
-
 def _submit_batch(
     client: "Client", assignment_id: str, files: Sequence[Path], format_name: str, output: Path | None
 ) -> ExitStatus:
@@ -158,8 +154,8 @@ def _status_of(outcome: "Outcome") -> ExitStatus:
 
 
 @contextmanager
-def _progress_bar(batch: "Batch") -> "Iterator[Callable[[Batch], None]]":
-    """Give a function that shows how far a batch is, on a terminal alone."""
+def _progress_bar(batch: "BatchStatus") -> "Iterator[Callable[[BatchStatus], None]]":
+    """Yield a function that shows how far a batch is, on a terminal alone."""
     from rich.console import Console  # the light commands need none of it
     from rich.progress import Progress
 
@@ -181,7 +177,7 @@ def _show_service(client: "Client", format_name: ListFormat) -> None:
     write_result(f"{client.url} as {holder.subject} ({holder.role})\n{text}", None)
 
 
-def _submissions(rows: "Sequence[SubmissionRow]") -> str:
+def _submissions(rows: "Sequence[SubmissionSummary]") -> str:
     heads = ("student", "attempt", "received", "verdict", "points", "report")
     cells = [
         (

@@ -1,4 +1,4 @@
-"""What students could learn from refusals, limits, lists and counts before or beside the answer."""
+"""Refusals, limits, lists and counts reveal no verdict before or beside the answer."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What users write first does what it says: assert, raise, save, print, a path, a module."""
+"""Common idioms do what they say: assert, raise, save, print, a path, a module."""
 
 import json
 from collections.abc import Mapping

@@ -185,7 +185,7 @@ def check_files(arguments: Sequence[str], choices: CliOptions, output: Path | No
 
 
 class _ClassSummary:
-    """What standard error tells about all submissions."""
+    """Counts over all submissions, for standard error."""
 
     def __init__(self) -> None:
         self.statuses: list[ExitStatus] = []

@@ -1,4 +1,4 @@
-"""What `verify` and the pytest fixture take: documents, files, live modules and tensors, further fields."""
+"""Read the sources of `verify` and of the pytest fixture: documents, files, live modules."""
 
 import os
 from collections.abc import Mapping

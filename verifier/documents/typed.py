@@ -44,7 +44,7 @@ class LossFields(TypedDict, total=False):
 
 
 class ToleranceFields(TypedDict, total=False):
-    """What a correct number may be off beyond rounding."""
+    """The error that a correct number may have beyond rounding."""
 
     preset: Literal["strict", "standard", "lenient"]
     rtol: float

@@ -89,7 +89,7 @@ def no_kinks(node: Node, values: Sequence[Array], half_widths: Sequence[Array]) 
 
 
 class Locality(Enum):
-    """What a perturbation of operands in one place changes in the value of an operation.
+    """The part of an operation's value that changes when operands are perturbed in one place.
 
     A row is an index of the first axis, usually an example.
     ENTRY: the same entry. ROW: the same row. TERM: one term of a sum over rows, which is one number.

@@ -41,7 +41,7 @@ UNEXPLAINED_ID = "unexplained"
 
 
 class InLayers:
-    """What has a layer, None for the whole network, and several `layers` if it is in more than one."""
+    """A row with a layer, None for the whole network, and several `layers` if it is in more than one."""
 
     __slots__ = ()
     layer: int | None

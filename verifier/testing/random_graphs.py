@@ -33,7 +33,7 @@ New = dict[str, tuple[str, Array]]
 
 @dataclass(frozen=True, slots=True)
 class GraphLimits:
-    """What generated graphs have, for a function that does not support everything.
+    """Limits of generated graphs, for a function that does not support everything.
 
     dimensions: the numbers of axes that tensors may have; None for up to 3.
     axes: False for no reductions along single axes.

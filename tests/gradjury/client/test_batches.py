@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from api.storage.records import Role
 from gradjury import AsyncClient, Client
 from gradjury.client import transport
-from gradjury.client.records import Batch
+from gradjury.client.records import BatchStatus
 from gradjury.client.uploads import batch_upload
 from tests.api.clients import RIGHT, WRONG, problem_of
 from tests.api.conftest import Serve
@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_judged_as_the_hand_ins_of_its_students(grader: Client, folder: Path) -> None:
     homework = grader.create_assignment(ASSIGNMENT)
-    seen: list[Batch] = []
+    seen: list[BatchStatus] = []
     sent = grader.create_batch(folder, assignment=homework)
     batch = grader.wait_for_batch(sent, progress=seen.append)
     assert (batch.state, batch.total, batch.done, batch.assignment) == ("finished", 4, 4, homework.id)

@@ -174,7 +174,7 @@ def test_exchanged_gradients_are_told_as_such() -> None:
 
 
 class Table:
-    """What pandas' tables have in common with this one."""
+    """A table with the part of pandas' interface that is used."""
 
     def __init__(self, array: Any) -> None:
         self.array = array
@@ -199,8 +199,8 @@ def test_an_assignment_names_what_students_hand_in() -> None:
     uploaded = parse_gradients(json.dumps({"first": np.ones((3, 3)).tolist()}).encode())
     assert list(read_uploaded_gradients(assignment.problem, uploaded).gradients) == ["layers.0.weight"]
     assert generate_instance(assignment.problem, b"key")["names"] == names
-    own = {"gradients": {"a": np.ones((3, 3))}, "names": {"a": "layers.1.weight"}}
-    assert list(read_uploaded_gradients(assignment.problem, own).gradients) == ["layers.1.weight"]
+    renamed = {"gradients": {"a": np.ones((3, 3))}, "names": {"a": "layers.1.weight"}}
+    assert list(read_uploaded_gradients(assignment.problem, renamed).gradients) == ["layers.1.weight"]
 
 
 def test_points_may_use_the_problems_names() -> None:

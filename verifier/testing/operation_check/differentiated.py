@@ -134,7 +134,7 @@ def function_noise(function: Function, arguments: Sequence[Array], places: Seque
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Slopes:
+class _NumericalSlopes:
     """Slopes of all outputs along some entries, of shape (entries, outputs).
 
     jump: half of the distance of the one-sided slopes at a kink, 0 elsewhere.
@@ -147,7 +147,7 @@ class _Slopes:
 
 def _slopes_of(
     function: Function, arguments: Sequence[Array], place: int, part: Array, middle: Array, noise: Array
-) -> _Slopes:
+) -> _NumericalSlopes:
     """Return the slopes along entries of one argument; smaller steps improve those that are vague."""
     size = typical_size(arguments[place]).ravel()[part]
     slopes = _at_steps(function, arguments, place, part, middle, noise, size[:, None] * _STEPS, True)
@@ -176,7 +176,7 @@ def _at_steps(
     noise: Array,
     steps: Array,
     steps_are_large: bool,
-) -> _Slopes:
+) -> _NumericalSlopes:
     """Return the slopes from values at these steps, of shape (entries, steps), from coarse to fine."""
     flat = arguments[place].ravel()
     above = np.full((len(part), steps.shape[1], middle.size), np.nan)
@@ -195,7 +195,7 @@ def _at_steps(
 
 def _slopes(
     above: Array, below: Array, middle: Array, plus: Array, minus: Array, noise: Array, steps_are_large: bool
-) -> _Slopes:
+) -> _NumericalSlopes:
     """Return slopes by Richardson extrapolation, and the one-sided slopes at kinks.
 
     above, below: values beside the point, of shape (entries, steps, outputs), NaN where there is none.
@@ -226,8 +226,8 @@ def _slopes(
         relative = np.take_along_axis(np.broadcast_to(plus / plus[:, :1], right.shape), index, axis=1)[:, 0]
         value = np.where(kinked, 0.5 * (one + other), value)
         error = np.where(kinked, curvature * relative + 2.0 * lost, error)
-        return _Slopes(value, error, np.where(kinked, 0.5 * np.abs(one - other), 0.0))
-    return _Slopes(value, error, np.zeros(value.shape))
+        return _NumericalSlopes(value, error, np.where(kinked, 0.5 * np.abs(one - other), 0.0))
+    return _NumericalSlopes(value, error, np.zeros(value.shape))
 
 
 def _extrapolated(central: Array, noise: Array) -> tuple[Array, Array]:

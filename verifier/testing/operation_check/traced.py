@@ -42,7 +42,7 @@ class UntraceableError(Exception):
     """Raised where a function does something that no operation of graphs does."""
 
 
-class Recorder:
+class StepRecorder:
     """The leaves and nodes of a graph that is being recorded."""
 
     def __init__(self) -> None:
@@ -107,11 +107,11 @@ class Recorder:
 class TracedArray(np.ndarray[Any, Any]):
     """An array whose operations are recorded. name: its name in the graph; None for an unknown view."""
 
-    recorder: Recorder | None = None
+    recorder: StepRecorder | None = None
     name: str | None = None
 
     @staticmethod
-    def of(array: Array, recorder: Recorder, name: str) -> "TracedArray":
+    def of(array: Array, recorder: StepRecorder, name: str) -> "TracedArray":
         traced = TracedArray(array.shape)  # it owns its memory, so that plain views of it lead back to it
         traced.view(np.ndarray)[...] = array
         traced.recorder, traced.name = recorder, name
@@ -378,7 +378,7 @@ def traced_graph(
 
     names: of the arguments. data: positions of arguments without a gradient.
     """
-    recorder = Recorder()
+    recorder = StepRecorder()
     try:
         passed = [
             array.copy() if place in data else recorder.parameter(name, array.astype(np.float64))

@@ -84,7 +84,7 @@ class Saved:
 
 
 Built = Call | Operand | Mapping[int, Call | Operand]
-"""What an operation computes, or its results by number."""
+"""The value of an operation, or its results by number."""
 
 Row = Callable[[Saved], Built]
 """One row of the table. Raises: Unsupported."""
