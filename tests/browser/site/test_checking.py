@@ -143,7 +143,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page, site:
     for _ in range(10):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
-    assert reached[:4] == ["file", "text", "Check it", "sigmoid-mse"]
+    assert reached[:5] == ["What is in a submission?", "file", "text", "Check it", "sigmoid-mse"]
     page.locator("a >> text=columns").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".gradjury-report")).to_be_visible()
