@@ -31,7 +31,7 @@ def retry_while_unavailable(action: Callable[[], _T], stopping: Event) -> _T:
         except Exception as error:
             if not is_transient(error):
                 raise
-            _LOG.warning("%s; trying again in %.1f s", type(error).__name__, pause)
+            _LOG.warning("%s; retrying in %.1f s", type(error).__name__, pause)
         if stopping.wait(pause):
             raise Interrupted
         pause = min(2 * pause, _LONGEST_PAUSE)

@@ -95,9 +95,9 @@ class InternalErrorMiddleware:
         except Exception as error:
             where = "".join(format_tb(error.__traceback__))
             path = scope["path"][:_LONGEST_PATH]
-            _LOG.error("unforeseen %s at %r\n%s", type(error).__name__, path, where)
+            _LOG.error("unexpected %s while answering %r\n%s", type(error).__name__, path, where)
             if started:
-                raise RuntimeError("an unforeseen error after the answer had begun") from None
+                raise RuntimeError("an unexpected error after the response had started") from None
             response = problem(
                 HTTPStatus.INTERNAL_SERVER_ERROR, "an error of the service, not of the request"
             )

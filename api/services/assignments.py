@@ -204,8 +204,8 @@ def notice_of_open_checks(service: Service) -> str | None:
     if not service.settings.open_checks:
         return None
     return (
-        "checks are open: whoever has the problem, every student too, can have POST /v1/checks tell the "
-        "gradient; set GRADJURY_OPEN_CHECKS=false where the answer is to stay hidden"
+        "public checks are on: everyone with the problem, students too, can get the correct gradient from "
+        "POST /v1/checks; set GRADJURY_OPEN_CHECKS=false to keep it hidden"
     )
 
 
@@ -213,7 +213,7 @@ def warn_of_open_checks(service: Service) -> None:
     """Log that checks are open, if there is an assignment whose answer they tell."""
     notice = notice_of_open_checks(service)
     if notice is not None and service.repository.assignments.exist():
-        _LOG.warning("there are assignments, and %s", notice)
+        _LOG.warning("this service has assignments, and %s", notice)
 
 
 def check_opened(service: Service, stored: StoredAssignment, caller: Token) -> None:

@@ -117,7 +117,7 @@ def enqueue_batch(service: Service, batch_id: str) -> None:
         if batch is not None:
             service.queue.put_batch(batch)
     except Exception as error:
-        _LOG.warning("%s while a batch was enqueued; a worker will enqueue it", type(error).__name__)
+        _LOG.warning("a batch was not enqueued because of %s; a worker will enqueue it", type(error).__name__)
 
 
 def get_batch(service: Service, caller: Token, batch_id: str) -> StoredBatch:
@@ -171,7 +171,7 @@ def refuse_after_error(item: BatchItem, error: Exception) -> BatchItem:
     """
     if is_transient(error):
         raise error
-    _LOG.error("unforeseen %s at item %d of batch %s", type(error).__name__, item.index, item.batch)
+    _LOG.error("unexpected %s in item %d of batch %s", type(error).__name__, item.index, item.batch)
     return refused_item(item, INTERNAL_ERROR)
 
 

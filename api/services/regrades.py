@@ -86,7 +86,7 @@ async def _finish_regrade(service: Service, stored: StoredAssignment, batch: Sto
     except Exception as error:
         if not is_transient(error):
             raise
-        _LOG.warning("%s while submissions were judged again; a worker does it", type(error).__name__)
+        _LOG.warning("a regrade was interrupted by %s; a worker will finish it", type(error).__name__)
 
 
 def regrade_items(

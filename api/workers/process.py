@@ -85,11 +85,15 @@ class WorkerProcess:
         finally:
             deadline.cancel()
         if answered != number:
-            _LOG.error("task %d was answered by the outcome of task %d", number, answered)
+            _LOG.error(
+                "a worker sent the outcome of another task; its process is killed: expected task %d, got task %d",
+                number,
+                answered,
+            )
             self.kill()
             return None
         if isinstance(outcome, Failed):
-            _LOG.error("unforeseen %s while judging\n%s", outcome.kind, outcome.where)
+            _LOG.error("unexpected %s while judging\n%s", outcome.kind, outcome.where)
             raise JudgingError(outcome.kind)
         assert not isinstance(outcome, Task | ReadTask)
         return outcome

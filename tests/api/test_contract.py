@@ -58,7 +58,7 @@ def test_every_malformed_request_is_answered_and_the_service_goes_on(
     assert len(outcomes) == requests
     assert [outcome for outcome in outcomes if outcome.fault] == []
     assert request_json(service.port, "POST", "/v1/checks", {}, EXAMPLE)[0] == 200
-    assert "unforeseen" not in service.log.read_text()
+    assert "unexpected" not in service.log.read_text()
 
 
 def test_a_body_that_breaks_off_leaves_the_service_well(service: RunningService) -> None:

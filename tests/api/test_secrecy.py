@@ -108,4 +108,4 @@ def test_an_error_of_the_service_logs_no_numbers(
     answer = raising.post("/v1/checks", json=example_document("pytorch"))
     assert answer.status_code == 500
     assert not reveals_numbers(caplog.text + answer.text)
-    assert "unforeseen RuntimeError at '/v1/checks'" in caplog.text
+    assert "unexpected RuntimeError while answering '/v1/checks'" in caplog.text

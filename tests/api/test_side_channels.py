@@ -198,7 +198,7 @@ def test_open_checks_are_said_at_the_start_and_to_who_makes_an_assignment(
         caplog.clear()
         with caplog.at_level(logging.WARNING):
             again = serve(database_url=url, open_checks=not closed)
-        assert sum("checks are open" in record.getMessage() for record in caplog.records) == expected
+        assert sum("public checks are on" in record.getMessage() for record in caplog.records) == expected
     prof = person(again, Role.GRADER, "prof")
     assert prof.post("/v1/assignments", {"problem": problem}).json()["notice"] is None
 
