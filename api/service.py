@@ -64,7 +64,7 @@ class Service:
         """The storage. Its first use can raise UnusableDatabaseError, or the database's own error."""
         with self._lock:
             if self._repository is None:
-                self._repository = open_repository(self.settings.database_url)
+                self._repository = open_repository(self.settings.database_url, self.settings.database_wait)
             return self._repository
 
     @property

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     root_path: the path under which a proxy offers the service, such as /gradjury; the proxy takes it away.
     answer_grid: seconds. Students are answered after it or a power of two times it, so that the time reveals
     little.
-    most_waiting: submissions that may wait. log_level: the lowest level that is logged.
+    most_waiting: submissions that may wait. database_wait: seconds that a request waits for a connection to
+    the database, or for another write; then it is answered with 503.
+    log_level: the lowest level that is logged.
     most_connections: connections at once. bodies_in_work: bytes of the bodies of all requests in work.
     idle_seconds: a head, the next piece of a body, and the reading of an answer may take so long.
     stopping_seconds: at SIGTERM, what was accepted may take so long to be answered.
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     answer_grid: float = Field(default=0.25, ge=0)
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     most_waiting: int = Field(default=256, ge=0)
+    database_wait: int = Field(default=3, ge=0)
     most_connections: int = Field(default=800, ge=1)
     bodies_in_work: int = Field(default=512 * 2**20, ge=1)
     idle_seconds: float = Field(default=20.0, gt=0)

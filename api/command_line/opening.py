@@ -63,7 +63,7 @@ def open_repository(url: str | None, *, creates: bool = False) -> "Iterator[Repo
         if file is not None and not creates and not file.exists():
             refuse(missing_database(file))
         check_sqlite(read_url(settings.database_url))
-        repository = open_database(settings.database_url)
+        repository = open_database(settings.database_url, settings.database_wait)
     except UnusableDatabaseError as error:
         refuse(str(error))
     except CommandError:  # it does not know the revision of the tables

@@ -27,9 +27,8 @@ from api.storage.submissions import SqlReports, SqlSubmissions
 from api.storage.tokens import SqlSecrets, SqlTokens
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
-_BUSY_TIMEOUT = 3  # seconds to wait for another connection's write; then the request is answered with 503
-_POOL_TIMEOUT = 3  # seconds to wait for a connection
-_CONNECT_TIMEOUT = 3  # seconds, of Postgres; the least that libpq takes is 2
+WAIT = 3  # seconds to wait for a connection or another one's write; then the request is answered with 503
+_LEAST_CONNECT_TIMEOUT = 2  # seconds; libpq takes no less
 _MIGRATION_TIMEOUT = 60  # seconds to wait for another process's migration
 _PROBE_TIMEOUT = 1  # seconds that a readiness check waits for another connection's write
 _PRIVATE = 0o600  # the file has the key that signs reports
@@ -141,14 +140,15 @@ def examine_database(url: str) -> DatabaseState:
     return DatabaseState(revision, newest, known, clock, latest, tuple(workers))
 
 
-def open_repository(url: str) -> SqlRepository:
+def open_repository(url: str, wait: int = WAIT) -> SqlRepository:
     """Connect to a database, migrate its tables, and return the repository.
 
+    wait: seconds to wait for a connection, or for another connection's write.
     Raise UnusableDatabaseError for an unsupported URL, and SQLAlchemy's errors if there is no connection.
     """
     parsed = read_url(url)
     _migrate(_create_engine(parsed, _MIGRATION_TIMEOUT, poolclass=NullPool))
-    engine = _create_engine(parsed, _BUSY_TIMEOUT, pool_timeout=_POOL_TIMEOUT)
+    engine = _create_engine(parsed, wait, pool_timeout=wait)
     return SqlRepository(
         engine,
         _create_engine(parsed, _PROBE_TIMEOUT, poolclass=NullPool),
@@ -189,7 +189,9 @@ def _create_engine(url: URL, wait: int, **options: Any) -> Engine:
         event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, wait))
         event.listen(engine, "begin", _begin)
         return engine
-    arguments = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
+    arguments = (
+        {} if "connect_timeout" in url.query else {"connect_timeout": max(wait, _LEAST_CONNECT_TIMEOUT)}
+    )
     options |= {"connect_args": arguments, "json_deserializer": orjson.loads}
     engine = create_engine(url, pool_pre_ping=True, **options)
     event.listen(engine, "connect", lambda connection, _: _prepare_postgres(connection, wait))

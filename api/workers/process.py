@@ -86,7 +86,7 @@ class WorkerProcess:
             deadline.cancel()
         if answered != number:
             _LOG.error(
-                "a worker sent the outcome of another task; its process is killed: expected task %d, got task %d",
+                "a worker process sent another outcome and is killed: expected task %d, got task %d",
                 number,
                 answered,
             )

@@ -22,7 +22,7 @@ def running_service(folder: Path, environment: Mapping[str, str]) -> Iterator[st
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**environment, "PYTHONUNBUFFERED": "1"},
+        env={**environment, "PYTHONUNBUFFERED": "1", "GRADJURY_DATABASE_WAIT": "300"},
     )
     assert service.stderr is not None
     lines = []

@@ -19,7 +19,7 @@ from api.settings import Settings
 DATABASES = ("sqlite", "postgres")
 UNLIMITED = dict.fromkeys(
     ("checks_per_minute", "submissions_per_minute", "requests_per_minute", "refused_per_minute"), 1_000_000
-)
+) | {"database_wait": 300}
 POSTGRES_ROOM = 4 << 30  # bytes, for the servers of all test processes
 PATIENCE = 300.0  # seconds that judging may take on a busy machine
 Serve = Callable[..., TestClient]

@@ -23,9 +23,8 @@ ANSWER = {"gradients": WRONG["gradients"]}
 
 @pytest.fixture
 def client(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    for name in ("_BUSY_TIMEOUT", "_PROBE_TIMEOUT"):
-        monkeypatch.setattr(database, name, 0)
-    return serve(oracles="backpropagation", answer_grid=0)
+    monkeypatch.setattr(database, "_PROBE_TIMEOUT", 0)
+    return serve(oracles="backpropagation", answer_grid=0, database_wait=0)
 
 
 def file_of(client: TestClient) -> Path:

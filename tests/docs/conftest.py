@@ -17,7 +17,9 @@ __all__ = ["module_database", "postgres"]
 def service_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the service and its tokens share a database."""
     database = tmp_path_factory.mktemp("database") / "gradjury.sqlite"
-    variables = environment(GRADJURY_DATABASE_URL=f"sqlite:///{database}", GRADJURY_PROCESSES="1")
+    variables = environment(
+        GRADJURY_DATABASE_URL=f"sqlite:///{database}", GRADJURY_PROCESSES="1", GRADJURY_DATABASE_WAIT="300"
+    )
     return without_torch(tmp_path_factory.mktemp("no_torch"), variables)
 
 

@@ -102,7 +102,7 @@ def surroundings(
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         programs = request.getfixturevalue("postgres_programs")
-        variables = without_torch(folder, environment(GRADJURY_PROCESSES="1"))
+        variables = without_torch(folder, environment(GRADJURY_PROCESSES="1", GRADJURY_DATABASE_WAIT="300"))
         variables["PATH"] = f"{programs}:{variables['PATH']}"
         address = f"http://127.0.0.1:{port}"
         return variables, {POSTGRES: database, SERVICE: address, "--port 8000": f"--port {port}"}

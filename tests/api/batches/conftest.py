@@ -33,7 +33,7 @@ def database(request: pytest.FixtureRequest, fresh_database: Callable[[str], str
 
 def judging_service(database_url: str, **settings: Any) -> TestClient:
     """Return a service, not yet entered, that judges its batches itself, unless told otherwise."""
-    wanted = {"processes": 2, "worker": True, "oracles": "backpropagation"}
+    wanted = {"processes": 2, "worker": True, "oracles": "backpropagation", "database_wait": 300}
     return TestClient(create_app(Settings(database_url=database_url, **wanted | settings)))
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -35,7 +35,7 @@ AT_NIGHT = pytest.param("sqlite", marks=pytest.mark.nightly)
 
 @pytest.fixture
 def service(database: str) -> Iterator[Service]:
-    made = Service(Settings(database_url=database, processes=1, oracles=ORACLES))
+    made = Service(Settings(database_url=database, processes=1, oracles=ORACLES, database_wait=300))
     yield made
     made.stop()
 
@@ -60,7 +60,8 @@ def worker_process(database: str, tmp_path: Path) -> Iterator[Callable[[], subpr
     started: list[subprocess.Popen[bytes]] = []
     command = [sys.executable, "-c", "from api.command_line import main; main()", "worker", "--name", "w"]
     environment = without_torch(tmp_path) | {
-        "GRADJURY_DATABASE_URL": database, "GRADJURY_ORACLES": ORACLES, "GRADJURY_PROCESSES": "1"
+        "GRADJURY_DATABASE_URL": database, "GRADJURY_ORACLES": ORACLES, "GRADJURY_PROCESSES": "1",
+        "GRADJURY_DATABASE_WAIT": "300",
     }  # fmt: skip
 
     def start() -> subprocess.Popen[bytes]:
@@ -110,19 +111,15 @@ def test_a_worker_told_to_stop_finishes_its_work_and_the_next_goes_on(
 ) -> None:
     service.start()
     batch = store_batch(service, *[WRONG] * 40)
-    first = BatchWorker(service)
-    first.start()
-    wait_until(lambda: service.repository.batches.progress(batch.id).finished >= 1)
-    with pytest.raises(RuntimeError, match="one worker a process"):
-        BatchWorker(service).start()
-    first.stop()
+    with running_worker(service):
+        wait_until(lambda: service.repository.batches.progress(batch.id).finished >= 1)
+        with pytest.raises(RuntimeError, match="one worker a process"):
+            BatchWorker(service).start()
     done = service.repository.batches.progress(batch.id)
     assert done.states[ItemState.PENDING] > 0
     assert done.states[ItemState.REFUSED] == 0
-    second = BatchWorker(service)
-    second.start()
-    wait_until(lambda: not service.repository.batches.unfinished())
-    second.stop()
+    with running_worker(service):
+        wait_until(lambda: not service.repository.batches.unfinished())
     assert service.repository.batches.progress(batch.id).states[ItemState.JUDGED] == 40
 
 
@@ -276,7 +273,9 @@ def test_what_kills_worker_after_worker_is_given_up(
 def test_connections_lost_in_the_middle_cost_no_submission(
     fresh_database: Callable[[str], str], worker_of: Callable[[Service], BatchWorker]
 ) -> None:
-    service = Service(Settings(database_url=fresh_database("postgres"), processes=1, oracles=ORACLES))
+    service = Service(
+        Settings(database_url=fresh_database("postgres"), processes=1, oracles=ORACLES, database_wait=300)
+    )
     service.start()
     worker_of(service)
     batch = store_batch(service, *[WRONG, RIGHT] * 30)
@@ -289,6 +288,17 @@ def test_connections_lost_in_the_middle_cost_no_submission(
     wait_until(lambda: progress(service, batch) == 60)
     items = retry_while_unavailable(lambda: service.repository.batches.items(batch.id, -1, 100), Event())
     assert [str(item.verdict) for item in items] == ["incorrect", "correct"] * 30
+
+
+@contextmanager
+def running_worker(service: Service) -> Iterator[None]:
+    """Run a worker until the end of the block, also if that fails: it would disturb the tests that follow."""
+    worker = BatchWorker(service)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.stop()
 
 
 @pytest.fixture

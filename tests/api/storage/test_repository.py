@@ -44,7 +44,7 @@ def database(request: pytest.FixtureRequest, fresh_database: Callable[[str], str
 
 @pytest.fixture
 def repository(database: str) -> Iterator[SqlRepository]:
-    opened = open_repository(database)
+    opened = open_repository(database, 300)
     yield opened
     opened.close()
 
@@ -73,17 +73,17 @@ def test_the_migrations_make_the_tables_that_the_queries_know(repository: SqlRep
 
 
 def test_opening_again_keeps_what_is_there(database: str) -> None:
-    first = open_repository(database)
+    first = open_repository(database, 300)
     stored_assignment(first)
     first.close()
-    second = open_repository(database)
+    second = open_repository(database, 300)
     assert [row.id for row in second.assignments.list("prof", ())] == ["hw1"]
     second.close()
 
 
 def test_several_processes_may_open_a_new_database_at_once(database: str) -> None:
     with ThreadPoolExecutor(6) as threads:
-        opened = list(threads.map(lambda _: open_repository(database), range(6)))
+        opened = list(threads.map(lambda _: open_repository(database, 300), range(6)))
     stored_assignment(opened[0])
     for each in opened:
         each.check()

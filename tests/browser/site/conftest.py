@@ -27,7 +27,7 @@ EXAMPLE = example_document("every-equation")
 NAMES = list(EXAMPLE["gradients"])
 UNLIMITED = {
     f"GRADJURY_{name}_PER_MINUTE": "1000000" for name in ("CHECKS", "SUBMISSIONS", "REQUESTS", "REFUSED")
-}
+} | {"GRADJURY_DATABASE_WAIT": "300"}
 
 
 def scaled_gradients(factor: float, *names: str) -> dict[str, Any]:
