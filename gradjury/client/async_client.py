@@ -23,7 +23,7 @@ from gradjury.client.records import (
     SubmissionSummary,
     TokenDetails,
 )
-from gradjury.client.transport import exception_of, pause_before_retry, polling_pauses
+from gradjury.client.transport import polling_pauses
 from gradjury.client.uploads import AssignmentSource, Gradients, Students, Submissions, SubmissionSource
 
 if TYPE_CHECKING:
@@ -222,8 +222,5 @@ class AsyncClient(BaseClient):
                     return call.read(failure)
             except httpx2.TransportError as error:
                 failure = error
-            pause = pause_before_retry(failure, attempt, self._retries, call.repeatable)
-            if pause is None:
-                raise exception_of(failure, self.url)
-            await anyio.sleep(pause)
+            await anyio.sleep(self._pause_or_raise(failure, attempt, call))
         raise AssertionError("unreachable")

@@ -1,20 +1,15 @@
 """The address, the token and the options of a client, and the requests of its calls."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 import httpx2
 
 from gradjury.client.calls import ServiceCall
 from gradjury.client.logins import find_login
-from gradjury.client.records import (
-    BatchStatus,
-)
-from gradjury.client.transport import check_url
-
-if TYPE_CHECKING:
-    pass
+from gradjury.client.records import BatchStatus
+from gradjury.client.transport import check_url, exception_of, pause_before_retry
 
 Answer = TypeVar("Answer")
 Entries = Literal["worst", "all"]
@@ -41,6 +36,15 @@ class BaseClient:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.url}>"
+
+    def _pause_or_raise(
+        self, failure: httpx2.TransportError | httpx2.Response, attempt: int, call: ServiceCall[Any]
+    ) -> float:
+        """Return the seconds to wait before a request is sent again. Raises: the failure, if it is not."""
+        pause = pause_before_retry(failure, attempt, self._retries, call.repeatable)
+        if pause is None:
+            raise exception_of(failure, self.url)
+        return pause
 
     def _request(self, http: httpx2.Client | httpx2.AsyncClient, call: ServiceCall[Any]) -> httpx2.Request:
         headers = {"Accept": call.accept}

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reference_impl.activations import (
-    Activation,
-)
+from reference_impl.activations import Activation
 from reference_impl.array import Array
 from reference_impl.elementary_functions import arctan_derivative, erf_derivative
 from verifier.engine.functions.properties import (

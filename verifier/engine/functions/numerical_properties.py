@@ -10,10 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from reference_impl.activations import (
-    ACTIVATIONS,
-    Activation,
-)
+from reference_impl.activations import ACTIVATIONS, Activation
 from reference_impl.array import Array
 from reference_impl.elementary_functions import ELEMENTARY_FUNCTIONS
 from verifier.engine.functions.activation_properties import (
@@ -44,10 +41,7 @@ from verifier.engine.functions.elementary_properties import (
     sqrt_properties,
     wave_properties,
 )
-from verifier.engine.functions.properties import (
-    NumericalProperties,
-    identity_properties,
-)
+from verifier.engine.functions.properties import NumericalProperties, identity_properties
 from verifier.engine.functions.softmax_properties import log_softmax_properties, softmax_properties
 
 

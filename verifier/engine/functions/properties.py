@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference_impl.activations import (
-    Activation,
-)
+from reference_impl.activations import Activation
 from reference_impl.array import Array
 
 Function = Callable[[Array], Array]

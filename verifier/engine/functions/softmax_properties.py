@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from reference_impl.activations import (
-    Activation,
-)
+from reference_impl.activations import Activation
 from reference_impl.array import Array
 from reference_impl.softmax import log_softmax, one_minus_softmax, softmax
 from verifier.engine.functions.properties import NumericalProperties

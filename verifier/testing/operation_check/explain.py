@@ -7,6 +7,7 @@ import numpy as np
 
 from reference_impl.array import Array
 from verifier.diagnosis.catalogue import LOCAL_RULES
+from verifier.diagnosis.catalogue.rules.numbers import least_squares_factor
 from verifier.diagnosis.local_search import diagnose
 from verifier.engine.arithmetic import FLOATS
 from verifier.engine.autodiff import summed_back
@@ -139,7 +140,7 @@ def _constant_factor(comparison: Comparison) -> float | None:
     right, submitted = comparison.expected[known], comparison.submitted[known]
     if np.count_nonzero(right) < _LEAST_NUMBERS or not np.isfinite(submitted).all():
         return None
-    factor = float(np.vdot(right, submitted) / np.vdot(right, right))
+    factor = least_squares_factor(submitted, right)
     return factor if factor != 0.0 and _close(submitted, factor * right) else None
 
 
